@@ -1,0 +1,38 @@
+# Everything comes from Debian packages (deploy/install-deps.sh installs them).
+find_package(Threads REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(Protobuf 3.21 REQUIRED) # module mode: Debian ships no protobuf-config.cmake
+set(c-ares_FIND_QUIETLY ON)
+find_package(gRPC 1.51 CONFIG REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(Eigen3 3.4 CONFIG REQUIRED)
+find_package(yaml-cpp CONFIG REQUIRED)
+find_package(nlohmann_json CONFIG REQUIRED)
+find_package(CLI11 CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(GTest REQUIRED)
+find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
+
+# The serial OpenBLAS: the trainer brings its own threads. Static, so that the
+# numbers do not depend on which BLAS a machine has chosen with alternatives.
+find_library(OPENBLAS_LIBRARY NAMES libopenblas.a
+             PATH_SUFFIXES openblas-serial x86_64-linux-gnu/openblas-serial REQUIRED)
+find_path(OPENBLAS_INCLUDE_DIR cblas.h
+          PATH_SUFFIXES openblas-serial x86_64-linux-gnu/openblas-serial REQUIRED)
+add_library(tpsweep_openblas INTERFACE)
+target_include_directories(tpsweep_openblas SYSTEM INTERFACE ${OPENBLAS_INCLUDE_DIR})
+target_link_libraries(tpsweep_openblas INTERFACE ${OPENBLAS_LIBRARY} gfortran Threads::Threads)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
+endif()
+find_program(LLD ld.lld)
+if(LLD)
+  add_link_options(-fuse-ld=lld)
+endif()

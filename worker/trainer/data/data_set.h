@@ -1,0 +1,54 @@
+// Data sets in memory: bytes as they were on disk, one copy for all runs of a
+// worker. They become numbers only when a mini-batch is gathered.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "common/mutex.h"
+
+namespace tpsweep::trainer {
+
+// Samples of `width` bytes, one after the other, and their classes.
+struct Samples {
+  std::vector<uint8_t> inputs;  // count * width
+  std::vector<uint8_t> labels;  // count, each in [0, num_classes)
+  int64_t count() const { return static_cast<int64_t>(labels.size()); }
+};
+
+struct DataSet {
+  std::string name;
+  int64_t width = 0;  // n_0
+  int num_classes = 0;
+  Samples train;
+  Samples test;
+  // "checksums match the published fashion-mnist", or why that cannot be said.
+  std::string provenance;
+};
+
+// Loads each data set once and shares it. Thread-safe.
+class DataSetCache {
+ public:
+  // Folders to look in, first match wins: DIR/NAME/train-images-idx3-ubyte[.gz],
+  // or DIR itself if its last component is NAME.
+  explicit DataSetCache(std::vector<std::string> search_path);
+
+  // kNotFound names the folders that were looked in; kInvalidArgument names
+  // file, offset and reason of what is corrupt.
+  absl::StatusOr<std::shared_ptr<const DataSet>> Get(absl::string_view name);
+
+  // Names of the data sets on the search path (their files exist; not read).
+  std::vector<std::string> Available() const;
+
+ private:
+  std::vector<std::string> search_path_;
+  Mutex mu_;
+  std::map<std::string, std::shared_ptr<const DataSet>> loaded_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace tpsweep::trainer

@@ -1,0 +1,57 @@
+// One run, from its spec to its last measurement: what the agent and the
+// commands `train` and `bench` hold.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "tpsweep/v1/measurement.pb.h"
+#include "tpsweep/v1/training.pb.h"
+#include "worker/trainer/data/data_set.h"
+
+namespace tpsweep::trainer {
+
+// Not thread-safe; independent runs may train side by side on one DataSetCache.
+class TrainingRun {
+ public:
+  enum class End {
+    kCompleted,   // all epochs are done
+    kStopped,     // `stop` said so; Checkpoint() is where to go on
+    kInfeasible,  // a loss or a parameter is no longer finite; the message says where
+  };
+  struct Result {
+    End end;
+    std::string message;
+  };
+
+  // `spec` is complete and legal (common/spec/validate.h). Loads the data set
+  // through `data`, which must outlive the run. An error if the data cannot be
+  // read or the spec does not fit it (validation larger than the training set).
+  static absl::StatusOr<std::unique_ptr<TrainingRun>> Create(const v1::TrainingSpec& spec,
+                                                             DataSetCache& data);
+  virtual ~TrainingRun() = default;
+
+  // Trains until the end. `report` gets one measurement an epoch (sequence 1,
+  // 2, ... going on after a Restore). `stop` is asked before every mini-batch.
+  // With `epoch_done`, it is called after each report; Checkpoint() may be called in it.
+  virtual Result Train(const std::function<void(const v1::Measurement&)>& report,
+                       const std::function<bool()>& stop,
+                       const std::function<void()>& epoch_done = {}) = 0;
+
+  // The complete state as a safetensors file: parameters, both optimisers, the
+  // rule's state, and the position (epoch, step) from which all random numbers
+  // follow. Legal between mini-batches.
+  virtual std::string Checkpoint() const = 0;
+
+  // Goes on from a checkpoint of a run with the same spec; ends in the same bits
+  // as a run that was never stopped. kInvalidArgument if it is not whole, or of
+  // another spec: says what differs.
+  virtual absl::Status Restore(absl::string_view checkpoint) = 0;
+
+};
+
+}  // namespace tpsweep::trainer
