@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Installs, builds and runs all tests. Ends with the summary of ctest; exits
+# non-zero if anything failed.
+#
+#   tests/run.sh              everything, with a short form of the slow suites
+#   tests/run.sh sanitizers   also all tests under ASan + UBSan and all unit tests under TSan
+#   tests/run.sh fuzz         also ten minutes of libFuzzer on each target
+#   tests/run.sh tidy         also clang-tidy over all of the code
+# Arguments combine.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+sanitizers=short fuzz=short tidy=no
+for argument in "$@"; do
+  case "$argument" in
+    sanitizers) sanitizers=long ;;
+    fuzz) fuzz=long ;;
+    tidy) tidy=yes ;;
+    *)
+      sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+      exit 2
+      ;;
+  esac
+done
+
+deploy/install-deps.sh
+jobs=$(nproc)
+failures=()
+step() { printf '\n== %s\n' "$*"; }
+# Runs a command; a failure is remembered, and the run goes on.
+try() { "$@" || failures+=("$*"); }
+
+step "format"
+git ls-files '*.h' '*.cc' '*.proto' | grep -v '\.proto$' | xargs clang-format --dry-run --Werror ||
+  failures+=("clang-format")
+
+build() { cmake --preset "$1" >/dev/null && cmake --build --preset "$1" -j "$jobs" -- --quiet "${@:2}"; }
+
+step "release build"
+build release
+
+step "address and undefined-behaviour sanitizers ($sanitizers)"
+export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
+if build asan; then
+  filter=(-L 'unit|rpc|conformance|fuzz')
+  [[ $sanitizers == long ]] && filter=()
+  try ctest --test-dir build/asan --output-on-failure -j "$jobs" "${filter[@]}"
+else
+  failures+=("asan build")
+fi
+
+step "thread sanitizer ($sanitizers)"
+export OMP_TOOL_LIBRARIES=libarcher.so TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1"
+if build tsan tsan_tests; then
+  filter=(-L tsan_short)
+  [[ $sanitizers == long ]] && filter=(-L unit)
+  try ctest --test-dir build/tsan --output-on-failure -j "$jobs" "${filter[@]}"
+else
+  failures+=("tsan build")
+fi
+unset OMP_TOOL_LIBRARIES TSAN_OPTIONS
+
+if [[ $fuzz == long ]]; then
+  step "fuzzing, ten minutes a target"
+  if build fuzz fuzz_targets; then
+    for target in build/fuzz/bin/*_fuzz; do
+      name=$(basename "$target" _fuzz)
+      corpus=$(mktemp -d)
+      try "$target" -max_total_time=600 -timeout=20 "$corpus" "tests/fuzz/corpus/$name"
+      rm -rf "$corpus"
+    done
+  else
+    failures+=("fuzz build")
+  fi
+fi
+
+if [[ $tidy == yes ]]; then
+  step "clang-tidy"
+  try build tidy
+fi
+
+step "tests"
+try ctest --preset release -j "$jobs"
+
+if [[ ${#failures[@]} -gt 0 ]]; then
+  printf 'FAILED: %s\n' "${failures[@]}" >&2
+  exit 1
+fi
