@@ -27,15 +27,19 @@ struct DataSet {
   int num_classes = 0;
   Samples train;
   Samples test;
-  // "checksums match the published fashion-mnist", or why that cannot be said.
+  // "checksums are those of the published fashion-mnist", or why that cannot be said.
   std::string provenance;
+  // A digest of all bytes: what a checkpoint compares to know its data again.
+  std::string sha256;
 };
 
-// Loads each data set once and shares it. Thread-safe.
+// Loads each data set once and shares it. Thread-safe: who asks for a set that
+// is being loaded waits for that one copy.
 class DataSetCache {
  public:
   // Folders to look in, first match wins: DIR/NAME/train-images-idx3-ubyte[.gz],
-  // or DIR itself if its last component is NAME.
+  // or DIR itself if its last component is NAME. The test files begin with t10k
+  // or test.
   explicit DataSetCache(std::vector<std::string> search_path);
 
   // kNotFound names the folders that were looked in; kInvalidArgument names
@@ -46,9 +50,13 @@ class DataSetCache {
   std::vector<std::string> Available() const;
 
  private:
-  std::vector<std::string> search_path_;
+  absl::StatusOr<std::shared_ptr<const DataSet>> LoadFromPath(const std::string& name) const;
+
+  const std::vector<std::string> search_path_;
   Mutex mu_;
-  std::map<std::string, std::shared_ptr<const DataSet>> loaded_ ABSL_GUARDED_BY(mu_);
+  CondVar loaded_or_failed_;
+  // Null while somebody loads it.
+  std::map<std::string, std::shared_ptr<const DataSet>> sets_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace tpsweep::trainer
