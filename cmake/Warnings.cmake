@@ -18,3 +18,7 @@ elseif(TPSWEEP_SANITIZE STREQUAL "thread")
 elseif(NOT TPSWEEP_SANITIZE STREQUAL "")
   message(FATAL_ERROR "TPSWEEP_SANITIZE is '${TPSWEEP_SANITIZE}'; legal: empty, address, thread")
 endif()
+
+if(TPSWEEP_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link) # so that libFuzzer sees which branches ran
+endif()
