@@ -1,0 +1,408 @@
+#include "worker/agent/agent.h"
+
+#include <gmock/gmock.h>
+
+#include <new>
+#include <stdexcept>
+#include <vector>
+
+#include "tests/fakes/fake_clock.h"
+#include "tests/unit/agent/scripted_run.h"
+
+namespace tpsweep::agent {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+constexpr char kFirst[] = "studies/s/trials/0/runs/0/attempts/1";
+constexpr char kSecond[] = "studies/s/trials/1/runs/0/attempts/1";
+
+AgentOptions Options(int slots) {
+  AgentOptions options;
+  options.worker_id = "w";
+  options.incarnation = "4f2a";
+  options.host = "here";
+  options.version = "0.1.0";
+  options.slots = slots;
+  return options;
+}
+
+// The test plays the server. A message that never comes shows as a time-out.
+class AgentTest : public testing::Test {
+ protected:
+  void Start(int slots = 1, int64_t buffer_bytes = 1 << 20) {
+    AgentOptions options = Options(slots);
+    options.buffer_bytes = buffer_bytes;
+    agent_ = std::make_unique<Agent>(options, data_, clock_, script_.CreateRun());
+  }
+  void StartWith(Agent::CreateRun create_run) {
+    agent_ = std::make_unique<Agent>(Options(1), data_, clock_, std::move(create_run));
+  }
+
+  v1::Hello Connect() {
+    const v1::Hello hello = agent_->Connect().hello();
+    v1::ServerMessage message;
+    message.mutable_welcome()->mutable_lease_ttl()->set_seconds(30);
+    message.mutable_welcome()->mutable_heartbeat_interval()->set_seconds(10);
+    agent_->Receive(message);
+    return hello;
+  }
+  void Lease(const std::string& attempt) {
+    v1::ServerMessage message;
+    message.mutable_lease()->set_attempt(attempt);
+    agent_->Receive(message);
+  }
+  void Ack(const std::string& attempt, int64_t durable_sequence, bool completed = false,
+           v1::Directive directive = v1::DIRECTIVE_CONTINUE) {
+    v1::ServerMessage message;
+    message.mutable_ack()->set_attempt(attempt);
+    message.mutable_ack()->set_durable_sequence(durable_sequence);
+    message.mutable_ack()->set_completed(completed);
+    message.mutable_ack()->set_directive(directive);
+    agent_->Receive(message);
+  }
+
+  // The next message of the kind; others are passed over.
+  v1::WorkerMessage Next(v1::WorkerMessage::MessageCase kind) {
+    for (;;) {
+      const std::optional<v1::WorkerMessage> message = agent_->Next();
+      if (!message) {
+        ADD_FAILURE() << "the stream is over";
+        return {};
+      }
+      if (message->message_case() == kind) return *message;
+    }
+  }
+  v1::Report NextReport() { return Next(v1::WorkerMessage::kReport).report(); }
+  v1::Completion NextCompletion() { return Next(v1::WorkerMessage::kCompletion).completion(); }
+  // Sequences of the next reports, up to `last`.
+  std::vector<int64_t> ReportsUpTo(int64_t last) {
+    std::vector<int64_t> sequences;
+    while (sequences.empty() || sequences.back() < last) {
+      const v1::Report report = NextReport();
+      for (const v1::Measurement& m : report.measurements()) {
+        sequences.push_back(m.sequence());
+      }
+    }
+    return sequences;
+  }
+  void NextFreeSlots(int count) {
+    while (Next(v1::WorkerMessage::kFreeSlots).free_slots().count() != count) {
+    }
+  }
+  // Everything said from now until the next heartbeat.
+  std::vector<v1::WorkerMessage> SaidUntilHeartbeat() {
+    clock_.Advance(absl::Seconds(10));
+    std::vector<v1::WorkerMessage> said;
+    while (const std::optional<v1::WorkerMessage> message = agent_->Next()) {
+      if (message->has_heartbeat()) break;
+      said.push_back(*message);
+      clock_.Advance(absl::Seconds(10));
+    }
+    return said;
+  }
+  void WaitFor(const std::function<bool()>& condition) {
+    Mutex mu;
+    CondVar never;
+    MutexLock lock(mu);
+    while (!condition()) never.WaitFor(mu, absl::Milliseconds(1));
+  }
+
+  FakeClock clock_;
+  trainer::DataSetCache data_{{}};
+  Script script_;
+  std::unique_ptr<Agent> agent_;
+};
+
+TEST_F(AgentTest, HelloSaysWhoItIs) {
+  Start(3);
+  const v1::Hello hello = Connect();
+  EXPECT_EQ(hello.protocol_version(), 1);
+  EXPECT_EQ(hello.worker_id(), "w");
+  EXPECT_EQ(hello.incarnation(), "4f2a");
+  EXPECT_EQ(hello.host(), "here");
+  EXPECT_EQ(hello.slots(), 3);
+  EXPECT_EQ(hello.version(), "0.1.0");
+  EXPECT_THAT(hello.held_attempts(), IsEmpty());
+}
+
+TEST_F(AgentTest, SaysHowManySlotsAreFreeWheneverThatChanges) {
+  Start(2);
+  Connect();
+  EXPECT_EQ(agent_->Next()->free_slots().count(), 2);
+  Lease(kFirst);
+  EXPECT_EQ(agent_->Next()->free_slots().count(), 1);
+  Lease(kSecond);
+  EXPECT_EQ(agent_->Next()->free_slots().count(), 0);
+  script_.Finish();
+  NextFreeSlots(2);
+}
+
+TEST_F(AgentTest, SaysNothingBeforeItIsWelcome) {
+  Start();
+  agent_->Connect();
+  std::thread later([&] {
+    WaitFor([end = absl::Now() + absl::Milliseconds(20)] { return absl::Now() > end; });
+    agent_->Disconnect();
+  });
+  EXPECT_FALSE(agent_->Next().has_value());
+  later.join();
+}
+
+TEST_F(AgentTest, TrainsALeaseAndReportsEverything) {
+  Start();
+  Connect();
+  Lease(kFirst);
+  script_.Measure(3);
+  script_.Finish();
+  EXPECT_THAT(ReportsUpTo(3), ElementsAre(1, 2, 3));
+  const v1::Completion completion = NextCompletion();
+  EXPECT_EQ(completion.attempt(), kFirst);
+  EXPECT_EQ(completion.outcome(), v1::ATTEMPT_OUTCOME_COMPLETED);
+  EXPECT_EQ(completion.last_sequence(), 3);
+  EXPECT_FALSE(agent_->WaitUntilIdle(absl::ZeroDuration()));
+  Ack(kFirst, 3, true);
+  EXPECT_TRUE(agent_->WaitUntilIdle(absl::ZeroDuration()));
+}
+
+TEST_F(AgentTest, SendsAHeartbeatWhenThereIsNothingElseToSay) {
+  Start();
+  Connect();
+  NextFreeSlots(1);
+  clock_.Advance(absl::Seconds(11));
+  EXPECT_TRUE(agent_->Next()->has_heartbeat());
+}
+
+TEST_F(AgentTest, AfterAReconnectSendsWhatWasNotAcknowledged) {
+  Start();
+  Connect();
+  Lease(kFirst);
+  script_.Measure(3);
+  EXPECT_THAT(ReportsUpTo(3), ElementsAre(1, 2, 3));
+  Ack(kFirst, 1);
+  agent_->Disconnect();
+  EXPECT_FALSE(agent_->Next().has_value());
+
+  // It goes on while the server is away.
+  script_.Measure(2);
+  script_.Finish();
+  WaitFor([&] { return script_.num_reported() == 5; });
+
+  EXPECT_THAT(Connect().held_attempts(), ElementsAre(kFirst));
+  // Until the server has said whether the attempt is still ours, not a word of it.
+  for (const v1::WorkerMessage& message : SaidUntilHeartbeat()) {
+    EXPECT_TRUE(message.has_free_slots()) << message.ShortDebugString();
+  }
+  Ack(kFirst, 2);
+  EXPECT_THAT(ReportsUpTo(5), ElementsAre(3, 4, 5));
+  EXPECT_EQ(NextCompletion().last_sequence(), 5);
+  EXPECT_EQ(script_.num_created(), 1);
+}
+
+TEST_F(AgentTest, SendsTheCompletionAgainUntilItIsAcknowledged) {
+  Start();
+  Connect();
+  Lease(kFirst);
+  script_.Measure(1);
+  script_.Finish();
+  NextCompletion();
+  Ack(kFirst, 1);
+  agent_->Disconnect();
+  EXPECT_THAT(Connect().held_attempts(), ElementsAre(kFirst));
+  Ack(kFirst, 1);
+  EXPECT_EQ(NextCompletion().outcome(), v1::ATTEMPT_OUTCOME_COMPLETED);
+  Ack(kFirst, 1, true);
+  agent_->Disconnect();
+  EXPECT_THAT(Connect().held_attempts(), IsEmpty());
+}
+
+TEST_F(AgentTest, AnAbandonedAttemptIsStoppedAndNeverMentionedAgain) {
+  Start();
+  Connect();
+  Lease(kFirst);
+  script_.Measure(2);
+  ReportsUpTo(2);
+  Ack(kFirst, 2, false, v1::DIRECTIVE_ABANDON);
+  NextFreeSlots(1);
+  EXPECT_EQ(script_.num_stopped(), 1);
+  EXPECT_THAT(SaidUntilHeartbeat(), IsEmpty());
+  agent_->Disconnect();
+  EXPECT_THAT(Connect().held_attempts(), IsEmpty());
+}
+
+TEST_F(AgentTest, AnAttemptAbandonedAtAReconnectIsDropped) {
+  Start();
+  Connect();
+  Lease(kFirst);
+  script_.Measure(1);
+  ReportsUpTo(1);
+  agent_->Disconnect();
+  EXPECT_THAT(Connect().held_attempts(), ElementsAre(kFirst));
+  Ack(kFirst, 0, false, v1::DIRECTIVE_ABANDON);
+  NextFreeSlots(1);
+  EXPECT_TRUE(agent_->WaitUntilIdle(absl::ZeroDuration()));
+}
+
+TEST_F(AgentTest, AStoppedRunEndsAsCancelled) {
+  Start();
+  Connect();
+  Lease(kFirst);
+  script_.Measure(1);
+  ReportsUpTo(1);
+  Ack(kFirst, 1, false, v1::DIRECTIVE_STOP);
+  const v1::Completion completion = NextCompletion();
+  EXPECT_EQ(completion.outcome(), v1::ATTEMPT_OUTCOME_CANCELLED);
+  EXPECT_EQ(completion.last_sequence(), 1);
+}
+
+TEST_F(AgentTest, ARunWaitsWhenTheServerFallsBehind) {
+  constexpr int64_t kBufferBytes = 400;
+  Start(1, kBufferBytes);
+  Connect();
+  Lease(kFirst);
+  script_.Measure(1000);
+  script_.Finish();
+  // A measurement here is about 25 bytes.
+  WaitFor([&] { return script_.num_reported() >= 10; });
+  EXPECT_THAT(SaidUntilHeartbeat(), testing::Not(IsEmpty()));
+  EXPECT_LT(script_.num_reported(), 50);
+  // With acknowledgements it goes on to its end, and nothing is missing.
+  int64_t last = 0;
+  agent_->Disconnect();
+  Connect();
+  Ack(kFirst, 0);
+  while (last < 1000) {
+    const v1::Report report = NextReport();
+    for (const v1::Measurement& m : report.measurements()) {
+      ASSERT_EQ(m.sequence(), ++last);
+    }
+    Ack(kFirst, last);
+  }
+  EXPECT_EQ(NextCompletion().last_sequence(), 1000);
+}
+
+TEST_F(AgentTest, ARunThatWaitsForTheServerCanBeStopped) {
+  Start(1, 100);
+  Connect();
+  Lease(kFirst);
+  script_.Measure(1000);
+  WaitFor([&] { return script_.num_reported() >= 3; });
+  agent_->Drain();
+  EXPECT_EQ(NextCompletion().outcome(), v1::ATTEMPT_OUTCOME_PREEMPTED);
+}
+
+TEST_F(AgentTest, DrainingHandsEverythingBack) {
+  Start(2);
+  Connect();
+  Lease(kFirst);
+  Lease(kSecond);
+  NextFreeSlots(0);
+  agent_->Drain();
+  EXPECT_FALSE(agent_->WaitUntilIdle(absl::ZeroDuration()));
+  std::vector<std::string> handed_back;
+  for (int i = 0; i < 2; ++i) {
+    const v1::Completion completion = NextCompletion();
+    EXPECT_EQ(completion.outcome(), v1::ATTEMPT_OUTCOME_PREEMPTED);
+    handed_back.push_back(completion.attempt());
+    Ack(completion.attempt(), 0, true);
+  }
+  EXPECT_THAT(handed_back, UnorderedElementsAre(kFirst, kSecond));
+  EXPECT_TRUE(agent_->WaitUntilIdle(absl::Seconds(1)));
+  EXPECT_THAT(SaidUntilHeartbeat(), IsEmpty());  // no slot is offered again
+}
+
+TEST_F(AgentTest, ALeaseThatCrossesTheDrainIsHandedBackUntrained) {
+  Start();
+  Connect();
+  NextFreeSlots(1);
+  agent_->Drain();
+  Lease(kFirst);
+  EXPECT_EQ(NextCompletion().outcome(), v1::ATTEMPT_OUTCOME_PREEMPTED);
+  EXPECT_EQ(script_.num_created(), 0);
+  NextFreeSlots(0);
+}
+
+TEST_F(AgentTest, ALeaseThatIsAlreadyHeldIsIgnored) {
+  Start(2);
+  Connect();
+  Lease(kFirst);
+  Lease(kFirst);
+  script_.Measure(1);
+  script_.Finish();
+  EXPECT_EQ(NextCompletion().last_sequence(), 1);
+  Lease(kFirst);
+  EXPECT_THAT(SaidUntilHeartbeat(),
+              testing::Each(testing::Property(&v1::WorkerMessage::has_free_slots, true)));
+  EXPECT_EQ(script_.num_created(), 1);
+}
+
+TEST_F(AgentTest, MoreLeasesThanSlotsWaitTheirTurn) {
+  Start(1);
+  Connect();
+  Lease(kFirst);
+  Lease(kSecond);
+  NextFreeSlots(0);
+  WaitFor([&] { return script_.num_created() == 1; });
+  script_.Finish();
+  std::vector<std::string> ended = {NextCompletion().attempt(), NextCompletion().attempt()};
+  EXPECT_THAT(ended, ElementsAre(kFirst, kSecond));
+}
+
+TEST_F(AgentTest, AnInfeasibleRunSaysWhere) {
+  Start();
+  Connect();
+  Lease(kFirst);
+  script_.Finish(Script::End::kInfeasible, "layer 2, step 17");
+  const v1::Completion completion = NextCompletion();
+  EXPECT_EQ(completion.outcome(), v1::ATTEMPT_OUTCOME_INFEASIBLE);
+  EXPECT_EQ(completion.message(), "layer 2, step 17");
+}
+
+TEST_F(AgentTest, ARunThatCannotBeMadeFailsWithTheReason) {
+  StartWith([](const v1::TrainingSpec&,
+               trainer::DataSetCache&) -> absl::StatusOr<std::unique_ptr<trainer::TrainingRun>> {
+    return absl::NotFoundError("data set 'cifar' is in none of: /data");
+  });
+  Connect();
+  Lease(kFirst);
+  const v1::Completion completion = NextCompletion();
+  EXPECT_EQ(completion.outcome(), v1::ATTEMPT_OUTCOME_FAILED);
+  EXPECT_EQ(completion.message(), "data set 'cifar' is in none of: /data");
+}
+
+TEST_F(AgentTest, RunningOutOfMemoryFailsOneRunAndNotTheWorker) {
+  int num_created = 0;
+  StartWith(
+      [&](const v1::TrainingSpec& spec,
+          trainer::DataSetCache& data) -> absl::StatusOr<std::unique_ptr<trainer::TrainingRun>> {
+        if (++num_created == 1) throw std::bad_alloc();
+        if (num_created == 2) throw std::runtime_error("strange");
+        return script_.CreateRun()(spec, data);
+      });
+  script_.Finish();
+  Connect();
+  Lease("a/attempts/1");
+  v1::Completion completion = NextCompletion();
+  EXPECT_EQ(completion.outcome(), v1::ATTEMPT_OUTCOME_FAILED);
+  EXPECT_THAT(completion.message(), HasSubstr("out of memory"));
+  Lease("b/attempts/1");
+  EXPECT_THAT(NextCompletion().message(), HasSubstr("strange"));
+  Lease("c/attempts/1");
+  EXPECT_EQ(NextCompletion().outcome(), v1::ATTEMPT_OUTCOME_COMPLETED);
+}
+
+TEST_F(AgentTest, ClosingStopsWhatIsTrained) {
+  Start(2);
+  Connect();
+  Lease(kFirst);
+  Lease(kSecond);
+  WaitFor([&] { return script_.num_created() == 2; });
+  agent_.reset();
+  EXPECT_EQ(script_.num_stopped(), 2);
+}
+
+}  // namespace
+}  // namespace tpsweep::agent

@@ -1,0 +1,116 @@
+// Works for a coordinator: takes leases, trains them in its slots and says what
+// came of it, over a stream that may break at any time.
+//
+// The owner of the stream (worker/rpc) asks the agent for everything that is to
+// be said, so nothing is queued but what the server has not acknowledged:
+//
+//   send agent.Connect()                              the Hello
+//   one thread:     while (m = agent.Next()) send *m
+//   another:        agent.Receive(m) for each message m of the server
+//   stream lost:    agent.Disconnect(); join the first thread; begin again
+//
+// While the server is away what is trained goes on.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
+#include "common/mutex.h"
+#include "tpsweep/v1/worker_service.pb.h"
+#include "worker/agent/held_attempt.h"
+#include "worker/trainer/data/data_set.h"
+#include "worker/trainer/run/training_run.h"
+
+namespace tpsweep::agent {
+
+struct AgentOptions {
+  std::string worker_id;    // unique among live workers
+  std::string incarnation;  // random; tells a reconnect from a second worker of the same id
+  std::string host;
+  std::string version;
+  int slots = 1;  // runs at a time
+  // Unacknowledged measurements of one run beyond which it waits for the server.
+  int64_t buffer_bytes = int64_t{8} << 20;
+};
+
+// Thread-safe.
+class Agent {
+ public:
+  using CreateRun = std::function<absl::StatusOr<std::unique_ptr<trainer::TrainingRun>>(
+      const v1::TrainingSpec&, trainer::DataSetCache&)>;
+
+  // `data` and `clock` must outlive the agent.
+  Agent(AgentOptions options, trainer::DataSetCache& data, Clock& clock, CreateRun create_run);
+  // Stops what is trained at its next mini-batch, and waits for that.
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  // A new stream: what to say first.
+  v1::WorkerMessage Connect();
+  // The next thing to say; waits until there is one. Nothing: the stream is over.
+  std::optional<v1::WorkerMessage> Next();
+  void Receive(const v1::ServerMessage& message);
+  void Disconnect();
+
+  // Takes no more work and ends every run at its next mini-batch; each is handed
+  // back as PREEMPTED.
+  void Drain();
+  // Waits until nothing is trained and everything is acknowledged. False if
+  // `timeout` passed first.
+  bool WaitUntilIdle(absl::Duration timeout);
+
+ private:
+  struct Ending {
+    v1::AttemptOutcome outcome;
+    std::string message;
+  };
+
+  void WorkInSlot();
+  Ending Train(HeldAttempt& attempt);
+  Ending TrainUnguarded(HeldAttempt& attempt);
+  void Record(HeldAttempt& attempt, const v1::Measurement& measurement);
+
+  void TakeLease(const v1::Lease& lease) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TakeAck(const v1::Ack& ack) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  int FreeSlots() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What is to be said now, heartbeats aside.
+  std::optional<v1::WorkerMessage> Pending() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void NotifyAll();
+
+  const AgentOptions options_;
+  trainer::DataSetCache& data_;
+  Clock& clock_;
+  const CreateRun create_run_;
+
+  Mutex mu_;
+  CondVar sender_;   // there may be something to say
+  CondVar slots_;    // a lease to train
+  CondVar waiting_;  // an acknowledgement, or the end of a training
+  bool is_connected_ ABSL_GUARDED_BY(mu_) = false;
+  bool is_welcome_ ABSL_GUARDED_BY(mu_) = false;
+  bool is_draining_ ABSL_GUARDED_BY(mu_) = false;
+  bool is_closing_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Duration heartbeat_interval_ ABSL_GUARDED_BY(mu_);
+  absl::Duration last_said_ ABSL_GUARDED_BY(mu_);
+  int free_slots_said_ ABSL_GUARDED_BY(mu_) = -1;
+  std::map<std::string, std::shared_ptr<HeldAttempt>> held_ ABSL_GUARDED_BY(mu_);
+  // Held attempts that no slot has begun. A server that leases no more than was
+  // asked for leaves it empty as soon as a slot wakes up.
+  std::deque<std::shared_ptr<HeldAttempt>> queue_ ABSL_GUARDED_BY(mu_);
+  int num_training_ ABSL_GUARDED_BY(mu_) = 0;  // slots at work, also on what was abandoned
+
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace tpsweep::agent
