@@ -22,7 +22,8 @@
 namespace tpsweep::server {
 
 // Changes that become durable together or not at all. Records replace those of
-// the same name; a measurement whose (attempt, sequence) is there is ignored.
+// the same name; a measurement whose (attempt, sequence) is there is ignored, and
+// so is the deletion of a study that is not there.
 struct WriteBatch {
   std::vector<std::string> deleted_studies;  // with all that belongs to them; done first
   std::vector<v1::Study> studies;
@@ -38,7 +39,8 @@ struct WriteBatch {
   }
 };
 
-// Part of a list. `token` is opaque: empty for the first page, and as given in
+// Part of a list: at most `size` items (brought into [1, 1000]), fewer if they are
+// large. `token` is opaque: empty for the first page, and as given in
 // `next_token` for the following ones (kInvalidArgument if it is neither).
 struct PageRequest {
   int size = 100;
@@ -63,7 +65,7 @@ struct RunFilter {
   std::vector<v1::RunState> states;
 };
 struct MeasurementFilter {
-  std::string parent;        // studies/S, a trial or a run
+  std::string parent;         // studies/S, a trial or a run
   bool all_attempts = false;  // otherwise those of the latest attempt of each run
 };
 
@@ -73,9 +75,16 @@ class Store {
 
   // Makes all batches durable in one transaction, in order. Returns only when
   // they would survive a loss of power. On an error nothing is changed.
+  //   kNotFound         a record's parent (the study of a trial, the trial of a
+  //                     run, the run of an attempt, the attempt of a
+  //                     measurement) is not there, nor earlier in the batches
+  //   kInvalidArgument  a name is not one, a sequence is below 1, or an event's
+  //                     revision is not above all before it
   virtual absl::Status Commit(absl::Span<const WriteBatch> batches) = 0;
 
-  // kNotFound names what is missing.
+  // Here and below: kNotFound names what is missing, be it the record or the
+  // study, trial or run that a list is of; kInvalidArgument says why a name is
+  // not one.
   virtual absl::StatusOr<v1::Study> GetStudy(absl::string_view name) const = 0;
   virtual absl::StatusOr<v1::Run> GetRun(absl::string_view name) const = 0;
 
@@ -96,17 +105,18 @@ class Store {
   // Highest sequence stored for an attempt; 0 if none.
   virtual absl::StatusOr<int64_t> LastSequence(absl::string_view attempt) const = 0;
 
-  // Succeeded trials of a study by objective, best first, at most `count`.
-  virtual absl::StatusOr<std::vector<v1::Trial>> BestTrials(absl::string_view study,
-                                                            v1::Goal goal, int count) const = 0;
+  // Succeeded trials of a study by objective, best first, at most `count`. Ties
+  // by number; those without an objective, or with a NaN, come last.
+  virtual absl::StatusOr<std::vector<v1::Trial>> BestTrials(absl::string_view study, v1::Goal goal,
+                                                            int count) const = 0;
 
   // Events above `after_revision` in order, at most `limit`; of one study
-  // (studies/S), or of all if `study` is empty.
+  // (studies/S; it need not be there any more), or of all if `study` is empty.
   virtual absl::StatusOr<std::vector<v1::Event>> ListEvents(absl::string_view study,
                                                             int64_t after_revision,
                                                             int limit) const = 0;
 
-  // Highest revision stored; 0 if none.
+  // Highest revision ever stored, even if its study is gone since; 0 if none.
   virtual absl::StatusOr<int64_t> LastRevision() const = 0;
 };
 

@@ -1,0 +1,325 @@
+#include "server/store/memory_store.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "common/names.h"
+#include "common/status_macros.h"
+#include "server/store/store_rules.h"
+
+namespace tpsweep::server {
+namespace {
+
+// std::string_view, because that is what a map of std::string is searched by.
+std::string_view Std(absl::string_view text) { return {text.data(), text.size()}; }
+
+}  // namespace
+
+// Goes through the batches before anything is changed, so that applying them
+// cannot fail half-way.
+class MemoryStore::CommitCheck {
+ public:
+  explicit CommitCheck(const MemoryStore& store) ABSL_EXCLUSIVE_LOCKS_REQUIRED(store.mu_)
+      : store_(store), last_revision_(store.last_revision_) {}
+
+  absl::Status Check(const WriteBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+    for (const std::string& name : batch.deleted_studies) {
+      TP_ASSIGN_OR_RETURN(const StudyName study, ParseStudyName(name));
+      deleted_.insert(study.study);
+      added_.erase(study.study);
+    }
+    for (const v1::Study& record : batch.studies) {
+      TP_ASSIGN_OR_RETURN(const StudyName name, ParseStudyName(record.name()));
+      added_[name.study];
+    }
+    for (const v1::Trial& record : batch.trials) {
+      TP_ASSIGN_OR_RETURN(const TrialName name, ParseTrialName(record.name()));
+      if (!Has(ParentOf(name))) return NoSuch(ParentOf(name));
+      added_[name.study].trials.insert({name.trial});
+    }
+    for (const v1::Run& record : batch.runs) {
+      TP_ASSIGN_OR_RETURN(const RunName name, ParseRunName(record.name()));
+      if (!Has(ParentOf(name))) return NoSuch(ParentOf(name));
+      added_[name.study].runs.insert({name.trial, name.replicate});
+    }
+    for (const v1::Attempt& record : batch.attempts) {
+      TP_ASSIGN_OR_RETURN(const AttemptName name, ParseAttemptName(record.name()));
+      if (!Has(ParentOf(name))) return NoSuch(ParentOf(name));
+      added_[name.study].attempts.insert({name.trial, name.replicate, name.attempt});
+    }
+    for (const v1::MeasurementRecord& record : batch.measurements) {
+      TP_ASSIGN_OR_RETURN(const AttemptName name, ParseAttemptName(record.attempt()));
+      TP_RETURN_IF_ERROR(CheckSequence(record));
+      if (!Has(name)) return NoSuch(name);
+    }
+    for (const v1::Event& event : batch.events) {
+      TP_RETURN_IF_ERROR(CheckRevision(event, last_revision_));
+      last_revision_ = event.revision();
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  struct Added {
+    std::set<Key<1>> trials;
+    std::set<Key<2>> runs;
+    std::set<Key<3>> attempts;
+  };
+
+  // What the store has of `study`, unless these batches delete it.
+  const StudyData* Stored(const std::string& study) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+    return deleted_.contains(study) ? nullptr : store_.Find(study);
+  }
+  bool Has(const StudyName& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+    return added_.contains(name.study) || Stored(name.study) != nullptr;
+  }
+  bool Has(const TrialName& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+    return Has(name.study, Key<1>{name.trial}, &Added::trials, &StudyData::trials);
+  }
+  bool Has(const RunName& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+    return Has(name.study, Key<2>{name.trial, name.replicate}, &Added::runs, &StudyData::runs);
+  }
+  bool Has(const AttemptName& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+    return Has(name.study, Key<3>{name.trial, name.replicate, name.attempt}, &Added::attempts,
+               &StudyData::attempts);
+  }
+  template <class K, class AddedSet, class StoredMap>
+  bool Has(const std::string& study, const K& key, AddedSet added_set, StoredMap stored_map) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+    const auto added = added_.find(study);
+    if (added != added_.end() && (added->second.*added_set).contains(key)) return true;
+    const StudyData* stored = Stored(study);
+    return stored != nullptr && (stored->*stored_map).contains(key);
+  }
+
+  const MemoryStore& store_;
+  int64_t last_revision_;
+  std::set<std::string> deleted_;
+  std::map<std::string, Added> added_;
+};
+
+absl::Status MemoryStore::Commit(absl::Span<const WriteBatch> batches) {
+  MutexLock lock(mu_);
+  CommitCheck check(*this);
+  for (const WriteBatch& batch : batches) TP_RETURN_IF_ERROR(check.Check(batch));
+  for (const WriteBatch& batch : batches) Apply(batch);
+  return absl::OkStatus();
+}
+
+void MemoryStore::Apply(const WriteBatch& batch) {
+  for (const std::string& name : batch.deleted_studies) Delete(ParseStudyName(name)->study);
+  for (const v1::Study& record : batch.studies) {
+    const auto [entry, is_new] =
+        order_.try_emplace(ParseStudyName(record.name())->study, last_order_ + 1);
+    if (is_new) ++last_order_;
+    studies_[{entry->second}].record = record;
+  }
+  for (const v1::Trial& record : batch.trials) {
+    const TrialName name = *ParseTrialName(record.name());
+    Of(name.study).trials[{name.trial}] = record;
+  }
+  for (const v1::Run& record : batch.runs) {
+    const RunName name = *ParseRunName(record.name());
+    Of(name.study).runs[{name.trial, name.replicate}] = record;
+  }
+  for (const v1::Attempt& record : batch.attempts) {
+    const AttemptName name = *ParseAttemptName(record.name());
+    Of(name.study).attempts[{name.trial, name.replicate, name.attempt}] = record;
+  }
+  for (const v1::MeasurementRecord& record : batch.measurements) {
+    const AttemptName name = *ParseAttemptName(record.attempt());
+    Of(name.study)
+        .measurements.try_emplace(
+            {name.trial, name.replicate, name.attempt, record.measurement().sequence()},
+            record.measurement());
+  }
+  for (const v1::Event& event : batch.events) {
+    events_[event.revision()] = {StudyOfEvent(event), event};
+    last_revision_ = event.revision();
+  }
+}
+
+void MemoryStore::Delete(absl::string_view study) {
+  const auto order = order_.find(Std(study));
+  if (order != order_.end()) {
+    studies_.erase({order->second});
+    order_.erase(order);
+  }
+  std::erase_if(events_, [&](const auto& event) { return event.second.study == Std(study); });
+}
+
+MemoryStore::StudyData& MemoryStore::Of(const std::string& study) {
+  return studies_.at({order_.at(study)});
+}
+
+const MemoryStore::StudyData* MemoryStore::Find(absl::string_view study) const {
+  const auto order = order_.find(Std(study));
+  return order == order_.end() ? nullptr : &studies_.at({order->second});
+}
+
+absl::StatusOr<const MemoryStore::StudyData*> MemoryStore::FindParent(
+    const ResourceName& parent) const {
+  const StudyData* study = Find(parent.study);
+  if (study == nullptr) return NoSuch(StudyName{parent.study});
+  if (parent.trial && parent.replicate) {
+    if (!study->runs.contains({*parent.trial, *parent.replicate})) {
+      return NoSuch(RunName{parent.study, *parent.trial, *parent.replicate});
+    }
+  } else if (parent.trial && !study->trials.contains({*parent.trial})) {
+    return NoSuch(TrialName{parent.study, *parent.trial});
+  }
+  return study;
+}
+
+absl::StatusOr<v1::Study> MemoryStore::GetStudy(absl::string_view name) const {
+  TP_ASSIGN_OR_RETURN(const StudyName study, ParseStudyName(name));
+  MutexLock lock(mu_);
+  const StudyData* found = Find(study.study);
+  if (found == nullptr) return NoSuch(study);
+  return found->record;
+}
+
+absl::StatusOr<v1::Run> MemoryStore::GetRun(absl::string_view name) const {
+  TP_ASSIGN_OR_RETURN(const RunName run, ParseRunName(name));
+  MutexLock lock(mu_);
+  const StudyData* study = Find(run.study);
+  if (study == nullptr) return NoSuch(run);
+  const auto found = study->runs.find({run.trial, run.replicate});
+  if (found == study->runs.end()) return NoSuch(run);
+  return found->second;
+}
+
+absl::StatusOr<Page<v1::Study>> MemoryStore::ListStudies(const StudyFilter& filter,
+                                                         const PageRequest& page) const {
+  TP_ASSIGN_OR_RETURN(const ListQuery<1> query, PlanList(filter, page));
+  const std::string prefix = "studies/" + filter.name_prefix;
+  MutexLock lock(mu_);
+  PageBuilder<v1::Study, 1> builder(page, query.list);
+  for (auto it = studies_.upper_bound(query.after); it != studies_.end(); ++it) {
+    const v1::Study& record = it->second.record;
+    if (!Selects(query.states, record.state()) || !record.name().starts_with(prefix)) continue;
+    if (!builder.Add(it->first, record)) break;
+  }
+  return std::move(builder).Build();
+}
+
+absl::StatusOr<Page<v1::Trial>> MemoryStore::ListTrials(const TrialFilter& filter,
+                                                        const PageRequest& page) const {
+  TP_ASSIGN_OR_RETURN(const ListQuery<1> query, PlanList(filter, page));
+  MutexLock lock(mu_);
+  TP_ASSIGN_OR_RETURN(const StudyData* study, FindParent(query.parent));
+  PageBuilder<v1::Trial, 1> builder(page, query.list);
+  for (auto it = study->trials.upper_bound(query.after); it != study->trials.end(); ++it) {
+    if (!Selects(query.states, it->second.state())) continue;
+    if (!builder.Add(it->first, it->second)) break;
+  }
+  return std::move(builder).Build();
+}
+
+absl::StatusOr<Page<v1::Run>> MemoryStore::ListRuns(const RunFilter& filter,
+                                                    const PageRequest& page) const {
+  TP_ASSIGN_OR_RETURN(const ListQuery<2> query, PlanList(filter, page));
+  MutexLock lock(mu_);
+  TP_ASSIGN_OR_RETURN(const StudyData* study, FindParent(query.parent));
+  PageBuilder<v1::Run, 2> builder(page, query.list);
+  const auto end = study->runs.upper_bound(query.last);
+  for (auto it = study->runs.upper_bound(query.after); it != end; ++it) {
+    if (!Selects(query.states, it->second.state())) continue;
+    if (!builder.Add(it->first, it->second)) break;
+  }
+  return std::move(builder).Build();
+}
+
+absl::StatusOr<Page<v1::MeasurementRecord>> MemoryStore::ListMeasurements(
+    const MeasurementFilter& filter, const PageRequest& page) const {
+  TP_ASSIGN_OR_RETURN(const ListQuery<4> query, PlanList(filter, page));
+  MutexLock lock(mu_);
+  TP_ASSIGN_OR_RETURN(const StudyData* study, FindParent(query.parent));
+  PageBuilder<v1::MeasurementRecord, 4> builder(page, query.list);
+  const auto end = study->measurements.upper_bound(query.last);
+  for (auto it = study->measurements.upper_bound(query.after); it != end; ++it) {
+    const auto& [trial, replicate, attempt, sequence] = it->first;
+    if (!filter.all_attempts && study->runs.at({trial, replicate}).attempt() != attempt) continue;
+    v1::MeasurementRecord record;
+    record.set_attempt(ToString(AttemptName{query.parent.study, trial, replicate, attempt}));
+    *record.mutable_measurement() = it->second;
+    if (!builder.Add(it->first, std::move(record))) break;
+  }
+  return std::move(builder).Build();
+}
+
+absl::StatusOr<std::vector<v1::Attempt>> MemoryStore::OpenAttempts() const {
+  MutexLock lock(mu_);
+  std::vector<v1::Attempt> open;
+  for (const auto& [order, study] : studies_) {
+    for (const auto& [key, attempt] : study.attempts) {
+      if (attempt.outcome() == v1::ATTEMPT_OUTCOME_UNSPECIFIED) open.push_back(attempt);
+    }
+  }
+  return open;
+}
+
+absl::StatusOr<int64_t> MemoryStore::LastSequence(absl::string_view attempt) const {
+  TP_ASSIGN_OR_RETURN(const AttemptName name, ParseAttemptName(attempt));
+  MutexLock lock(mu_);
+  const StudyData* study = Find(name.study);
+  if (study == nullptr) return 0;
+  const Key<3> key = {name.trial, name.replicate, name.attempt};
+  const auto above = study->measurements.lower_bound({key[0], key[1], key[2] + 1, 0});
+  if (above == study->measurements.begin()) return 0;
+  const Key<4>& last = std::prev(above)->first;
+  return Key<3>{last[0], last[1], last[2]} == key ? last[3] : 0;
+}
+
+absl::StatusOr<std::vector<v1::Trial>> MemoryStore::BestTrials(absl::string_view study,
+                                                               v1::Goal goal, int count) const {
+  TP_ASSIGN_OR_RETURN(const StudyName name, ParseStudyName(study));
+  MutexLock lock(mu_);
+  const StudyData* found = Find(name.study);
+  if (found == nullptr) return NoSuch(name);
+  std::vector<const v1::Trial*> best;
+  for (const auto& [key, trial] : found->trials) {
+    if (trial.state() == v1::TRIAL_STATE_SUCCEEDED) best.push_back(&trial);
+  }
+  const double sign = goal == v1::GOAL_MAXIMIZE ? -1 : 1;
+  const auto rank = [sign](const v1::Trial* trial) {
+    const bool has_value = trial->has_objective() && !std::isnan(trial->objective());
+    return std::make_pair(!has_value, has_value ? sign * trial->objective() : 0);
+  };
+  std::stable_sort(best.begin(), best.end(),
+                   [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
+  std::vector<v1::Trial> result;
+  for (const v1::Trial* trial : best) {
+    if (static_cast<int>(result.size()) >= count) break;
+    result.push_back(*trial);
+  }
+  return result;
+}
+
+absl::StatusOr<std::vector<v1::Event>> MemoryStore::ListEvents(absl::string_view study,
+                                                               int64_t after_revision,
+                                                               int limit) const {
+  std::string only;
+  if (!study.empty()) {
+    TP_ASSIGN_OR_RETURN(StudyName name, ParseStudyName(study));
+    only = std::move(name.study);
+  }
+  MutexLock lock(mu_);
+  std::vector<v1::Event> events;
+  for (auto it = events_.upper_bound(after_revision); it != events_.end(); ++it) {
+    if (static_cast<int>(events.size()) >= limit) break;
+    if (only.empty() || it->second.study == only) events.push_back(it->second.record);
+  }
+  return events;
+}
+
+absl::StatusOr<int64_t> MemoryStore::LastRevision() const {
+  MutexLock lock(mu_);
+  return last_revision_;
+}
+
+}  // namespace tpsweep::server
