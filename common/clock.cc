@@ -11,7 +11,10 @@ class RealClock final : public Clock {
   absl::Duration Elapsed() override {
     return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
   }
-  void WaitFor(CondVar& cv, Mutex& mu, absl::Duration timeout) override { cv.WaitFor(mu, timeout); }
+  void WaitFor(CondVar& cv, Mutex& mu, absl::Duration timeout) override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
+    cv.WaitFor(mu, timeout);
+  }
 };
 
 }  // namespace
