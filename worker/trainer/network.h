@@ -19,8 +19,11 @@ template <class S>
 struct Pass {
   std::vector<Matrix<S>> a;       // (n_l, B) pre-activations, l = 1..L
   std::vector<Matrix<S>> h;       // (n_l, B) activities, l = 0..L
-  std::vector<Matrix<S>> target;  // (n_l, B) targets of h, l = 1..L; empty for rules without
-  Matrix<S> output_error;         // (n_L, B) e = d loss / d h[L]; holds the 1/B of the mean
+  std::vector<Matrix<S>> target;  // (n_l, B) T[l], targets of h, l = 1..L; empty for rules without
+  // (n_l, B) T[l] - h[l], computed without forming the difference of near equals.
+  std::vector<Matrix<S>> displacement;
+  std::vector<Matrix<S>> delta;  // (n_l, B) d (loss of the rule) / d a[l], l = 1..L
+  Matrix<S> output_error;        // (n_L, B) e = d loss / d h[L]; holds the 1/B of the mean
 };
 
 template <class S>
@@ -32,10 +35,12 @@ class Network {
           absl::Span<const int> layers_without_bias, uint64_t seed);
 
   int num_layers() const { return static_cast<int>(sizes_.size()) - 1; }  // L
-  Index size(int l) const { return sizes_[static_cast<size_t>(l)]; }     // n_l
+  Index size(int l) const { return sizes_[static_cast<size_t>(l)]; }      // n_l
   const Activation& activation(int l) const { return activations_[static_cast<size_t>(l)]; }
 
-  Parameter<S>& weight(int l) { return parameters_[static_cast<size_t>(weight_at_[static_cast<size_t>(l)])]; }
+  Parameter<S>& weight(int l) {
+    return parameters_[static_cast<size_t>(weight_at_[static_cast<size_t>(l)])];
+  }
   const Parameter<S>& weight(int l) const {
     return parameters_[static_cast<size_t>(weight_at_[static_cast<size_t>(l)])];
   }
@@ -50,9 +55,9 @@ class Network {
   // Fills pass.h[0] = x, pass.a and pass.h of every layer.
   void Forward(const ConstMatrixRef<S>& x, Pass<S>& pass) const;
 
-  // Only layers first..L, from the activity `h_below` of layer first-1, into
-  // a[l] and h[l] of `pass` (h[first-1] is not touched).
-  void ForwardFrom(int first, const ConstMatrixRef<S>& h_below, Pass<S>& pass) const;
+  // One layer alone, on any number of columns: a = W[l] h_below + b[l], h = s_l(a).
+  // `a` and `h` may be the same memory.
+  void ForwardLayer(int l, const ConstMatrixRef<S>& h_below, MatrixRef<S> a, MatrixRef<S> h) const;
 
  private:
   std::vector<Index> sizes_;

@@ -6,6 +6,7 @@
 
 #include <Eigen/Core>
 #include <string>
+#include <utility>
 
 namespace tpsweep::trainer {
 
@@ -28,5 +29,12 @@ struct Parameter {
   Matrix<S> value;
   Matrix<S> gradient;
 };
+
+// With a gradient of zero.
+template <class S>
+Parameter<S> MakeParameter(std::string name, int layer, Matrix<S> value) {
+  Matrix<S> gradient = Matrix<S>::Zero(value.rows(), value.cols());
+  return {std::move(name), layer, std::move(value), std::move(gradient)};
+}
 
 }  // namespace tpsweep::trainer

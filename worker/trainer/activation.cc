@@ -1,0 +1,98 @@
+#include "worker/trainer/activation.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "worker/trainer/kernels.h"
+#include "worker/trainer/parallel.h"
+
+namespace tpsweep::trainer {
+namespace {
+
+Activation Make(v1::Activation kind, double leaky_slope) {
+  return {kind, kind == v1::ACTIVATION_LEAKY_RELU           ? leaky_slope
+                : kind == v1::ACTIVATION_INVERSE_LEAKY_RELU ? 1 / leaky_slope
+                                                            : 1};
+}
+
+}  // namespace
+
+Activation HiddenActivation(const v1::Network& spec) {
+  return Make(spec.activation(), spec.leaky_slope());
+}
+
+Activation OutputActivation(const v1::Network& spec) {
+  return Make(spec.output_activation(), spec.leaky_slope());
+}
+
+Activation FeedbackActivation(v1::Activation kind, const v1::Network& spec) {
+  if (kind == v1::ACTIVATION_UNSPECIFIED) {
+    kind = spec.activation() == v1::ACTIVATION_LEAKY_RELU ? v1::ACTIVATION_INVERSE_LEAKY_RELU
+           : spec.activation() == v1::ACTIVATION_SIGMOID  ? v1::ACTIVATION_LOGIT
+                                                          : spec.activation();
+  }
+  return Make(kind, spec.leaky_slope());
+}
+
+template <class S>
+void Apply(const Activation& s, const ConstMatrixRef<S>& a, MatrixRef<S> h) {
+  const Kernels<S>& kernels = GetKernels<S>();
+  ForShards(static_cast<size_t>(a.size()), [&](size_t begin, size_t end) {
+    const size_t n = end - begin;
+    const S* in = a.data() + begin;
+    S* out = h.data() + begin;
+    switch (s.kind) {
+      case v1::ACTIVATION_TANH:
+        return kernels.tanh(n, in, out);
+      case v1::ACTIVATION_SIGMOID:
+        return kernels.sigmoid(n, in, out);
+      case v1::ACTIVATION_RELU:
+        return kernels.relu(n, in, out);
+      case v1::ACTIVATION_LEAKY_RELU:
+      case v1::ACTIVATION_INVERSE_LEAKY_RELU:
+        return kernels.leaky_relu(n, static_cast<S>(s.slope), in, out);
+      case v1::ACTIVATION_LOGIT:
+        for (size_t i = 0; i < n; ++i) out[i] = std::log(in[i] / (1 - in[i]));
+        return;
+      default:  // linear
+        if (in != out) std::copy(in, in + n, out);
+    }
+  });
+}
+
+template <class S>
+void MultiplyByDerivative(const Activation& s, const ConstMatrixRef<S>& a,
+                          const ConstMatrixRef<S>& h, MatrixRef<S> d) {
+  const Kernels<S>& kernels = GetKernels<S>();
+  ForShards(static_cast<size_t>(d.size()), [&](size_t begin, size_t end) {
+    const size_t n = end - begin;
+    const S* a_in = a.data() + begin;
+    const S* h_in = h.data() + begin;
+    S* out = d.data() + begin;
+    switch (s.kind) {
+      case v1::ACTIVATION_TANH:
+        return kernels.tanh_derivative(n, h_in, out);
+      case v1::ACTIVATION_SIGMOID:
+        return kernels.sigmoid_derivative(n, h_in, out);
+      case v1::ACTIVATION_RELU:
+        return kernels.leaky_relu_derivative(n, 0, a_in, out);
+      case v1::ACTIVATION_LEAKY_RELU:
+      case v1::ACTIVATION_INVERSE_LEAKY_RELU:
+        return kernels.leaky_relu_derivative(n, static_cast<S>(s.slope), a_in, out);
+      case v1::ACTIVATION_LOGIT:
+        for (size_t i = 0; i < n; ++i) out[i] /= a_in[i] * (1 - a_in[i]);
+        return;
+      default:  // linear
+        return;
+    }
+  });
+}
+
+template void Apply(const Activation&, const ConstMatrixRef<float>&, MatrixRef<float>);
+template void Apply(const Activation&, const ConstMatrixRef<double>&, MatrixRef<double>);
+template void MultiplyByDerivative(const Activation&, const ConstMatrixRef<float>&,
+                                   const ConstMatrixRef<float>&, MatrixRef<float>);
+template void MultiplyByDerivative(const Activation&, const ConstMatrixRef<double>&,
+                                   const ConstMatrixRef<double>&, MatrixRef<double>);
+
+}  // namespace tpsweep::trainer

@@ -1,0 +1,33 @@
+// The nonlinearities of forward and feedback paths.
+#pragma once
+
+#include "tpsweep/v1/training.pb.h"
+#include "worker/trainer/tensor.h"
+
+namespace tpsweep::trainer {
+
+struct Activation {
+  v1::Activation kind = v1::ACTIVATION_LINEAR;
+  // What a negative input is multiplied by: leaky_relu and inverse_leaky_relu only.
+  double slope = 1;
+};
+
+// s of the hidden layers or of the output layer of `spec`, which is complete.
+Activation HiddenActivation(const v1::Network& spec);
+Activation OutputActivation(const v1::Network& spec);
+
+// t of a layerwise feedback path. `kind` unspecified: that of the hidden layers,
+// or, for leaky_relu and sigmoid, its inverse.
+Activation FeedbackActivation(v1::Activation kind, const v1::Network& spec);
+
+// h = s(a). The two may be the same memory. Both are contiguous.
+template <class S>
+void Apply(const Activation& s, const ConstMatrixRef<S>& a, MatrixRef<S> h);
+
+// d = d * s'(a) entry by entry, where h = s(a). At a = 0, relu and the leaky
+// kinds have derivative 1, as the code of [TF] has it.
+template <class S>
+void MultiplyByDerivative(const Activation& s, const ConstMatrixRef<S>& a,
+                          const ConstMatrixRef<S>& h, MatrixRef<S> d);
+
+}  // namespace tpsweep::trainer

@@ -1,0 +1,22 @@
+#include "worker/trainer/kernels.h"
+
+namespace tpsweep::trainer {
+
+bool HasV3() {
+  static const bool has_v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                             __builtin_cpu_supports("bmi2");
+  return has_v3;
+}
+
+template <class S>
+const Kernels<S>& GetKernels() {
+  static const Kernels<S>& kernels = HasV3() ? V3Kernels<S>() : BaselineKernels<S>();
+  return kernels;
+}
+
+const char* KernelSetName() { return HasV3() ? "x86-64-v3" : "baseline"; }
+
+template const Kernels<float>& GetKernels();
+template const Kernels<double>& GetKernels();
+
+}  // namespace tpsweep::trainer

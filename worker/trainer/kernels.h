@@ -1,0 +1,73 @@
+// The elementwise hot loops, as a table of functions for each number type.
+//
+// kernel_loops.inc holds the loops; it is compiled twice, for any x86-64 and for
+// x86-64-v3 (AVX2, FMA), and the table that this processor can run is chosen at
+// start. All sizes are counts of elements, all memory is contiguous, and input
+// and output may be the same memory. NaN in gives NaN out.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace tpsweep::trainer {
+
+template <class S>
+struct AdamStep {
+  S beta1, one_minus_beta1, beta2, one_minus_beta2;
+  S step_size;                 // lr / (1 - beta1^t)
+  S inverse_sqrt_correction2;  // 1 / sqrt(1 - beta2^t)
+  S epsilon;
+  S weight_decay;
+};
+
+template <class S>
+struct Kernels {
+  // h = s(a).
+  void (*tanh)(size_t n, const S* a, S* h);
+  void (*sigmoid)(size_t n, const S* a, S* h);
+  void (*relu)(size_t n, const S* a, S* h);
+  void (*leaky_relu)(size_t n, S slope, const S* a, S* h);
+  void (*exp)(size_t n, const S* a, S* h);
+
+  // d = d * s'(a), from h = s(a) or from a.
+  void (*tanh_derivative)(size_t n, const S* h, S* d);
+  void (*sigmoid_derivative)(size_t n, const S* h, S* d);
+  void (*leaky_relu_derivative)(size_t n, S slope, const S* a, S* d);
+
+  // y = y + alpha x.
+  void (*add_scaled)(size_t n, S alpha, const S* x, S* y);
+  // y = alpha x.
+  void (*scale)(size_t n, S alpha, const S* x, S* y);
+  // z = x - y.
+  void (*subtract)(size_t n, const S* x, const S* y, S* z);
+  // z = x + y.
+  void (*add)(size_t n, const S* x, const S* y, S* z);
+  // Sum of squares, in double, in an order that depends on n alone.
+  double (*sum_of_squares)(size_t n, const S* x);
+
+  // theta <- theta - lr (grad + wd theta), with the momentum buffer b (may be null).
+  void (*sgd)(size_t n, S lr, S momentum, S weight_decay, const S* gradient, S* buffer, S* theta);
+  void (*adam)(size_t n, const AdamStep<S>& step, const S* gradient, S* m, S* v, S* theta);
+
+  // Standard normal draws from Philox4x32-10: `block` counts in fours, and block k
+  // of (key, step, layer) gives out[0..3] for counter {k, layer, step low, step high}
+  // by two Box-Muller pairs.
+  void (*gaussian)(size_t n, uint64_t key, uint64_t step, uint32_t layer, uint32_t first_block,
+                   S* out);
+};
+
+// The table of this processor, float or double.
+template <class S>
+const Kernels<S>& GetKernels();
+
+// "x86-64-v3" or "baseline".
+const char* KernelSetName();
+
+// Both tables, for tests. The v3 table may only be called where HasV3() is true.
+bool HasV3();
+template <class S>
+const Kernels<S>& BaselineKernels();
+template <class S>
+const Kernels<S>& V3Kernels();
+
+}  // namespace tpsweep::trainer

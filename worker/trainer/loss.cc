@@ -1,0 +1,85 @@
+#include "worker/trainer/loss.h"
+
+#include <cmath>
+
+#include "worker/trainer/kernels.h"
+
+namespace tpsweep::trainer {
+namespace {
+
+template <class Column>
+Index ArgMax(const Column& column) {
+  Index best = 0;
+  for (Index i = 1; i < column.size(); ++i) {
+    if (column(i) > column(best)) best = i;
+  }
+  return best;
+}
+
+// log(sum_j exp(h_j)) with the largest taken out. NaN stays NaN.
+template <class Column>
+double LogSumExp(const Column& h) {
+  const double largest = static_cast<double>(h(ArgMax(h)));
+  double sum = 0;
+  for (Index i = 0; i < h.size(); ++i) sum += std::exp(static_cast<double>(h(i)) - largest);
+  return largest + std::log(sum);
+}
+
+}  // namespace
+
+template <class S>
+void FillOneHot(absl::Span<const int> labels, double height, Matrix<S>& y) {
+  y.setZero();
+  for (size_t i = 0; i < labels.size(); ++i) {
+    y(labels[i], static_cast<Index>(i)) = static_cast<S>(height);
+  }
+}
+
+template <class S>
+LossValue EvaluateLoss(v1::Loss kind, const Matrix<S>& h, const Matrix<S>& y,
+                       Matrix<S>* output_error) {
+  const Index num_outputs = h.rows();
+  const Index batch = h.cols();
+  const double scale =
+      1.0 / static_cast<double>(kind == v1::LOSS_MSE ? batch * num_outputs : batch);
+  if (output_error != nullptr) output_error->resize(num_outputs, batch);
+  double sum = 0;
+  LossValue result;
+  for (Index b = 0; b < batch; ++b) {
+    const auto h_b = h.col(b);
+    const auto y_b = y.col(b);
+    if (ArgMax(h_b) != ArgMax(y_b)) ++result.num_misclassified;
+    if (kind == v1::LOSS_MSE) {
+      for (Index i = 0; i < num_outputs; ++i) {
+        const double difference = static_cast<double>(h_b(i)) - static_cast<double>(y_b(i));
+        sum += difference * difference;
+        if (output_error != nullptr) {
+          (*output_error)(i, b) = static_cast<S>(2 * scale * difference);
+        }
+      }
+      continue;
+    }
+    const double log_sum = LogSumExp(h_b);
+    const double mass = y_b.template cast<double>().sum();  // 1 for one-hot rows
+    for (Index i = 0; i < num_outputs; ++i) {
+      const double log_p = static_cast<double>(h_b(i)) - log_sum;
+      // Not y * log_p for y = 0: the logarithm may be minus infinity.
+      if (y_b(i) != 0) sum -= static_cast<double>(y_b(i)) * log_p;
+      if (output_error != nullptr) {
+        (*output_error)(i, b) =
+            static_cast<S>(scale * (mass * std::exp(log_p) - static_cast<double>(y_b(i))));
+      }
+    }
+  }
+  result.loss = scale * sum;
+  return result;
+}
+
+template void FillOneHot(absl::Span<const int>, double, Matrix<float>&);
+template void FillOneHot(absl::Span<const int>, double, Matrix<double>&);
+template LossValue EvaluateLoss(v1::Loss, const Matrix<float>&, const Matrix<float>&,
+                                Matrix<float>*);
+template LossValue EvaluateLoss(v1::Loss, const Matrix<double>&, const Matrix<double>&,
+                                Matrix<double>*);
+
+}  // namespace tpsweep::trainer

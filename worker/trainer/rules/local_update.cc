@@ -1,0 +1,42 @@
+#include "worker/trainer/rules/local_update.h"
+
+#include "worker/trainer/affine.h"
+#include "worker/trainer/elementwise.h"
+
+namespace tpsweep::trainer {
+
+template <class S>
+void SetOutputTarget(double eta, Pass<S>& pass) {
+  const size_t count = pass.h.size();
+  pass.displacement.resize(count);
+  pass.target.resize(count);
+  for (size_t l = 1; l < count; ++l) {
+    pass.displacement[l].resize(pass.h[l].rows(), pass.h[l].cols());
+    pass.target[l].resize(pass.h[l].rows(), pass.h[l].cols());
+  }
+  Scale<S>(static_cast<S>(-eta), pass.output_error, pass.displacement.back());
+  Add<S>(pass.h.back(), pass.displacement.back(), pass.target.back());
+}
+
+template <class S>
+void ComputeLocalGradients(Network<S>& network, Pass<S>& pass) {
+  const size_t count = pass.h.size();
+  pass.delta.resize(count);
+  for (size_t i = 1; i < count; ++i) {
+    const int l = static_cast<int>(i);
+    Matrix<S>& delta = pass.delta[i];
+    delta.resize(pass.h[i].rows(), pass.h[i].cols());
+    Scale<S>(S{-2} / static_cast<S>(delta.cols()), pass.displacement[i], delta);
+    MultiplyByDerivative<S>(network.activation(l), pass.a[i], pass.h[i], delta);
+    Parameter<S>* bias = network.bias(l);
+    AffineGradient<S>(delta, pass.h[i - 1], network.weight(l).gradient,
+                      bias == nullptr ? nullptr : &bias->gradient);
+  }
+}
+
+template void SetOutputTarget(double, Pass<float>&);
+template void SetOutputTarget(double, Pass<double>&);
+template void ComputeLocalGradients(Network<float>&, Pass<float>&);
+template void ComputeLocalGradients(Network<double>&, Pass<double>&);
+
+}  // namespace tpsweep::trainer

@@ -1,0 +1,25 @@
+// What all target-propagation rules share: the output target, and the update of
+// each layer from its own target. [TF] section 2 and the authors' code.
+//
+//   B batch, L layers, eta target step size, e = d loss / d h[L] (holds 1/B)
+//   D[l]  (n_l, B)   displacement T[l] - h[l], T[l] the target of h[l]
+#pragma once
+
+#include "worker/trainer/network.h"
+#include "worker/trainer/tensor.h"
+
+namespace tpsweep::trainer {
+
+// D[L] = -eta e,  T[L] = h[L] + D[L]. Also gives all layers' D and T their shapes.
+template <class S>
+void SetOutputTarget(double eta, Pass<S>& pass);
+
+// The gradient of the local losses ||h[l] - T[l]||^2 (no 1/2), with T[l] and h[l-1]
+// held constant, as a mean over the batch:
+//   delta[l] = -2/B s_l'(a[l]) * D[l],   dW[l] = delta[l] h[l-1]^T,   db[l] = sum over B of
+//   delta[l]
+// The 1/B comes on top of the one in e, as in the authors' code.
+template <class S>
+void ComputeLocalGradients(Network<S>& network, Pass<S>& pass);
+
+}  // namespace tpsweep::trainer
