@@ -14,6 +14,7 @@ namespace {
 using trainer::TrainingRun;
 
 constexpr int kProtocolVersion = 1;
+constexpr int kNothing = -1;  // no number of slots
 
 absl::Duration FromProto(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
@@ -58,7 +59,7 @@ v1::WorkerMessage Agent::Connect() {
   MutexLock lock(mu_);
   is_connected_ = true;
   is_welcome_ = false;
-  free_slots_said_ = -1;
+  free_slots_said_ = kNothing;
   for (auto& [name, attempt] : held_) {
     attempt->Reconnect();
     hello.add_held_attempts(name);
@@ -83,7 +84,10 @@ std::optional<v1::WorkerMessage> Agent::Next() {
     std::optional<v1::WorkerMessage> message = Pending();
     const absl::Duration now = clock_.Elapsed();
     const absl::Duration heartbeat_due = last_said_ + heartbeat_interval_;
-    if (!message && now >= heartbeat_due) message.emplace().mutable_heartbeat();
+    if (!message && now >= heartbeat_due) {
+      message.emplace().mutable_heartbeat();
+      free_slots_said_ = kNothing;  // said again, should the server have lost count
+    }
     if (message) {
       last_said_ = now;
       return message;
@@ -134,6 +138,7 @@ void Agent::Receive(const v1::ServerMessage& message) {
 }
 
 void Agent::TakeLease(const v1::Lease& lease) {
+  --free_slots_said_;  // as the server counts
   auto [entry, is_new] = held_.try_emplace(lease.attempt());
   if (!is_new) return;
   entry->second = std::make_shared<HeldAttempt>(lease);

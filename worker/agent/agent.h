@@ -103,7 +103,8 @@ class Agent {
   bool is_closing_ ABSL_GUARDED_BY(mu_) = false;
   absl::Duration heartbeat_interval_ ABSL_GUARDED_BY(mu_);
   absl::Duration last_said_ ABSL_GUARDED_BY(mu_);
-  int free_slots_said_ ABSL_GUARDED_BY(mu_) = -1;
+  // What the server believes: the number said last, less the leases since.
+  int free_slots_said_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<std::string, std::shared_ptr<HeldAttempt>> held_ ABSL_GUARDED_BY(mu_);
   // Held attempts that no slot has begun. A server that leases no more than was
   // asked for leaves it empty as soon as a slot wakes up.

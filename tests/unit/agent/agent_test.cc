@@ -129,16 +129,28 @@ TEST_F(AgentTest, HelloSaysWhoItIs) {
   EXPECT_THAT(hello.held_attempts(), IsEmpty());
 }
 
-TEST_F(AgentTest, SaysHowManySlotsAreFreeWheneverThatChanges) {
+TEST_F(AgentTest, SaysHowManySlotsAreFreeWhenTheServerCannotKnow) {
   Start(2);
   Connect();
   EXPECT_EQ(agent_->Next()->free_slots().count(), 2);
   Lease(kFirst);
-  EXPECT_EQ(agent_->Next()->free_slots().count(), 1);
   Lease(kSecond);
-  EXPECT_EQ(agent_->Next()->free_slots().count(), 0);
+  // Each lease took one, as both sides know.
+  EXPECT_THAT(SaidUntilHeartbeat(), IsEmpty());
   script_.Finish();
   NextFreeSlots(2);
+}
+
+// Over before the sender looked: as many slots are free as before, but the
+// server does not know.
+TEST_F(AgentTest, AQuickRunGivesItsSlotBack) {
+  Start(1);
+  Connect();
+  EXPECT_EQ(agent_->Next()->free_slots().count(), 1);
+  script_.Finish();
+  Lease(kFirst);
+  NextCompletion();
+  EXPECT_EQ(agent_->Next()->free_slots().count(), 1);
 }
 
 TEST_F(AgentTest, SaysNothingBeforeItIsWelcome) {
@@ -322,7 +334,7 @@ TEST_F(AgentTest, ALeaseThatCrossesTheDrainIsHandedBackUntrained) {
   Lease(kFirst);
   EXPECT_EQ(NextCompletion().outcome(), v1::ATTEMPT_OUTCOME_PREEMPTED);
   EXPECT_EQ(script_.num_created(), 0);
-  NextFreeSlots(0);
+  EXPECT_THAT(SaidUntilHeartbeat(), IsEmpty());
 }
 
 TEST_F(AgentTest, ALeaseThatIsAlreadyHeldIsIgnored) {
