@@ -6,8 +6,9 @@
 namespace tpsweep::agent {
 namespace {
 
-// Well below gRPC's default limit of 4 MiB a message.
+// Well below gRPC's default limit of 4 MiB a message, and what a server takes.
 constexpr int64_t kReportBytes = 1 << 20;
+constexpr int kReportMeasurements = 1000;
 
 int64_t SizeOf(const v1::Measurement& measurement) {
   return static_cast<int64_t>(measurement.ByteSizeLong());
@@ -58,7 +59,8 @@ std::optional<v1::WorkerMessage> HeldAttempt::NextMessage() {
     v1::Report& report = *message.mutable_report();
     report.set_attempt(name());
     int64_t bytes = 0;
-    while (num_sent_ < num_unacknowledged() && bytes < kReportBytes) {
+    while (num_sent_ < num_unacknowledged() && bytes < kReportBytes &&
+           report.measurements_size() < kReportMeasurements) {
       const v1::Measurement& measurement = unacknowledged_[static_cast<size_t>(num_sent_++)];
       bytes += SizeOf(measurement);
       *report.add_measurements() = measurement;
