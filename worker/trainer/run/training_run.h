@@ -1,5 +1,22 @@
 // One run, from its spec to its last measurement: what the agent and the
 // commands `train` and `bench` hold.
+//
+// The measurement of an epoch. Scalars:
+//   train/loss, train/error            over the training samples, each before the
+//                                      update from its mini-batch
+//   validation/loss, validation/error  after the epoch; absent without validation set
+//   test/loss, test/error              after the epoch
+//   feedback/loss                      mean over the feedback paths and the epoch's
+//                                      training mini-batches; absent if none learns
+//   seconds                            of training, forward and feedback, without evaluation
+//   samples_per_second                 training samples over `seconds`
+// Losses are exact means over samples, errors are fractions. Vectors have one
+// entry a layer, not-a-number where a layer has no such thing:
+//   layer/parameter_norm               Frobenius norm of W[l]
+//   layer/update_norm                  of the change of W[l] in the epoch's last step
+//   layer/target_norm                  root mean square, over the samples of the epoch's
+//                                      last mini-batch, of |T[l]|; absent for rules without
+//   layer/feedback_loss                of the path that reconstructs h[l]
 #pragma once
 
 #include <functional>
@@ -51,7 +68,6 @@ class TrainingRun {
   // as a run that was never stopped. kInvalidArgument if it is not whole, or of
   // another spec: says what differs.
   virtual absl::Status Restore(absl::string_view checkpoint) = 0;
-
 };
 
 }  // namespace tpsweep::trainer

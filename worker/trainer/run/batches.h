@@ -1,0 +1,38 @@
+// Makes mini-batches of numbers from the bytes of a data set.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "tpsweep/v1/training.pb.h"
+#include "worker/trainer/data/data_set.h"
+#include "worker/trainer/tensor.h"
+
+namespace tpsweep::trainer {
+
+// One batch: a sample is a column.
+template <class S>
+struct Batch {
+  Matrix<S> x;              // (n_0, B) inputs
+  std::vector<int> labels;  // B
+  Matrix<S> y;              // (n_L, B) targets of the output
+};
+
+// Immutable after construction; `data` must outlive it.
+template <class S>
+class Batches {
+ public:
+  Batches(const v1::TrainingSpec& spec, const DataSet& data);
+
+  // The samples of `samples`, a half of the data set, at `indices`.
+  void Gather(const Samples& samples, absl::Span<const int32_t> indices, Batch<S>& batch) const;
+
+ private:
+  const DataSet& data_;
+  std::array<S, 256> value_of_;  // of each byte, normalised
+  double target_height_;
+};
+
+}  // namespace tpsweep::trainer

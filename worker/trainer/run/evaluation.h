@@ -1,0 +1,25 @@
+// The exact loss and error of a network on a set of samples.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/types/span.h"
+#include "tpsweep/v1/training.pb.h"
+#include "worker/trainer/data/data_set.h"
+#include "worker/trainer/network.h"
+#include "worker/trainer/run/batches.h"
+
+namespace tpsweep::trainer {
+
+struct Evaluation {
+  double loss = 0;   // mean over the samples
+  double error = 0;  // fraction of the samples
+};
+
+// Samples `indices` of `samples`, at least one. Passes are made in the precision
+// of the network, sums in double.
+template <class S>
+Evaluation Evaluate(const Network<S>& network, v1::Loss loss, const Batches<S>& batches,
+                    const Samples& samples, absl::Span<const int32_t> indices);
+
+}  // namespace tpsweep::trainer

@@ -1,0 +1,384 @@
+#include "worker/trainer/run/typed_run.h"
+
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/clock.h"
+#include "common/random.h"
+#include "common/status_macros.h"
+#include "worker/trainer/loss.h"
+#include "worker/trainer/parallel.h"
+#include "worker/trainer/run/evaluation.h"
+#include "worker/trainer/run/state_file.h"
+
+namespace tpsweep::trainer {
+namespace {
+
+template <class S>
+bool IsFinite(const Matrix<S>& m) {
+  // The sum of squares is quick; it may overflow where no entry is infinite.
+  return std::isfinite(m.squaredNorm()) || m.allFinite();
+}
+
+template <class S>
+double Norm(const Matrix<S>& m) {
+  return m.template cast<double>().norm();
+}
+
+void AddVector(v1::Measurement& measurement, const char* name, const std::vector<double>& values) {
+  auto& out = *(*measurement.mutable_vectors())[name].mutable_values();
+  for (const double value : values) out.Add(value);
+}
+
+bool HasAny(const std::vector<double>& values) {
+  for (const double value : values) {
+    if (!std::isnan(value)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+template <class S>
+absl::StatusOr<std::unique_ptr<TrainingRun>> TypedRun<S>::Create(
+    const v1::TrainingSpec& spec, std::shared_ptr<const DataSet> data) {
+  TP_ASSIGN_OR_RETURN(Split split, MakeSplit(spec.dataset(), *data, spec.seed()));
+  std::vector<Index> sizes = {data->width};
+  for (const int width : spec.network().hidden()) sizes.push_back(width);
+  sizes.push_back(data->num_classes);
+  const int num_layers = static_cast<int>(sizes.size()) - 1;
+
+  Network<S> network(spec.network(), sizes, RuleOf(spec).layers_without_bias(spec, num_layers),
+                     DeriveSeed(spec.seed(), "initialisation"));
+  std::unique_ptr<LearningRule<S>> rule =
+      MakeRule<S>(spec, network, DeriveSeed(spec.seed(), "feedback initialisation"));
+  const std::vector<int> trained_layers(spec.trained_layers().begin(), spec.trained_layers().end());
+  TP_ASSIGN_OR_RETURN(
+      Optimiser<S> forward,
+      Optimiser<S>::Create(spec.forward(), std::as_const(network).parameters(), num_layers,
+                           spec.normalize_lr() ? rule->target_stepsize() : 1.0, trained_layers));
+  TP_ASSIGN_OR_RETURN(Optimiser<S> feedback,
+                      Optimiser<S>::Create(spec.feedback(), rule->feedback_parameters(), num_layers,
+                                           /*lr_divisor=*/1.0, /*trained_layers=*/{}));
+  const bool learns_feedback =
+      !rule->feedback_parameters().empty() && !spec.feedback_schedule().frozen();
+  return std::unique_ptr<TrainingRun>(
+      new TypedRun(spec, std::move(data), std::move(split), std::move(network), std::move(rule),
+                   std::move(forward), std::move(feedback), learns_feedback));
+}
+
+template <class S>
+TypedRun<S>::TypedRun(const v1::TrainingSpec& spec, std::shared_ptr<const DataSet> data,
+                      Split split, Network<S> network, std::unique_ptr<LearningRule<S>> rule,
+                      Optimiser<S> forward, Optimiser<S> feedback, bool learns_feedback)
+    : spec_(spec),
+      data_(std::move(data)),
+      split_(std::move(split)),
+      batches_(spec, *data_),
+      schedule_(spec, learns_feedback, static_cast<int64_t>(split_.train.size())),
+      learns_feedback_(learns_feedback),
+      network_(std::move(network)),
+      rule_(std::move(rule)),
+      forward_(std::move(forward)),
+      feedback_(std::move(feedback)),
+      position_(schedule_.Start()),
+      statistics_(network_.num_layers()),
+      noise_(DeriveSeed(spec.seed(), "noise")) {}
+
+template <class S>
+TrainingRun::Result TypedRun<S>::Train(const std::function<void(const v1::Measurement&)>& report,
+                                       const std::function<bool()>& stop,
+                                       const std::function<void()>& epoch_done) {
+  const ScopedThreads threads(spec_.threads_per_run());
+  const ScopedFlushDenormals flush_denormals;
+  Clock& clock = Clock::Real();
+  const absl::Duration start = clock.Elapsed();
+  absl::Duration mark = start;
+  while (position_.epoch < spec_.epochs()) {
+    if (stop()) return {End::kStopped, absl::StrCat("stopped before the mini-batch ", Where())};
+    const int64_t epoch = position_.epoch;
+    Divergence divergence = Advance();
+    const absl::Duration now = clock.Elapsed();
+    statistics_.seconds += absl::ToDoubleSeconds(now - mark);
+    mark = now;
+    const bool is_epoch_over = position_.epoch != epoch;
+    if (is_epoch_over && !divergence) divergence = CheckParameters();
+    if (divergence) return {End::kInfeasible, *std::move(divergence)};
+    if (!is_epoch_over) continue;
+
+    v1::Measurement measurement = Measure();
+    measurement.set_wall_seconds(absl::ToDoubleSeconds(clock.Elapsed() - start));
+    statistics_ = EpochStatistics(network_.num_layers());
+    report(measurement);
+    if (epoch_done) epoch_done();
+    mark = clock.Elapsed();
+  }
+  return {End::kCompleted, ""};
+}
+
+template <class S>
+auto TypedRun<S>::Advance() -> Divergence {
+  const uint64_t seed = spec_.seed();
+  if (position_.phase != Phase::kTraining) {
+    const auto pass = static_cast<uint64_t>(schedule_.FeedbackPass(position_));
+    GatherShuffled(DeriveSeed(DeriveSeed(seed, "feedback shuffle"), pass), position_.batch);
+    network_.Forward(batch_.x, pass_);
+    Divergence divergence = TrainFeedback();
+    if (!divergence) schedule_.FinishBatch(position_);
+    return divergence;
+  }
+
+  if (!position_.is_within_step()) {
+    const auto epoch = static_cast<uint64_t>(position_.epoch);
+    GatherShuffled(DeriveSeed(DeriveSeed(seed, "shuffle"), epoch), position_.batch);
+    if (Divergence divergence = BeginStep()) return divergence;
+    position_.extra = 0;
+  } else {
+    const int64_t number =
+        schedule_.Steps(position_) * schedule_.extra_minibatches() + position_.extra;
+    const auto pass = static_cast<uint64_t>(number / schedule_.batches_per_pass());
+    GatherShuffled(DeriveSeed(DeriveSeed(seed, "extra shuffle"), pass),
+                   number % schedule_.batches_per_pass());
+    network_.Forward(batch_.x, pass_);
+    if (Divergence divergence = TrainFeedback()) return divergence;
+    ++position_.extra;
+  }
+  if (position_.extra == schedule_.extra_minibatches()) FinishStep();
+  return std::nullopt;
+}
+
+template <class S>
+auto TypedRun<S>::BeginStep() -> Divergence {
+  network_.Forward(batch_.x, pass_);
+  const LossValue value =
+      EvaluateLoss<S>(spec_.loss(), pass_.h.back(), batch_.y, &pass_.output_error);
+  if (Divergence divergence = CheckLoss(value.loss)) return divergence;
+  const auto size = static_cast<double>(batch_.labels.size());
+  statistics_.loss_sum += value.loss * size;
+  statistics_.num_misclassified += value.num_misclassified;
+
+  rule_->ComputeUpdate(network_, pass_);
+  for (const Parameter<S>& parameter : network_.parameters()) {
+    if (!IsFinite(parameter.gradient)) {
+      return absl::StrCat("layer ", parameter.layer, ": the gradient of ", parameter.name,
+                          " is not finite ", Where());
+    }
+  }
+  for (size_t l = 1; l < pass_.target.size(); ++l) {
+    statistics_.target_norm[l - 1] = Norm(pass_.target[l]) / std::sqrt(size);
+  }
+  if (!learns_feedback_) return std::nullopt;
+  if (Divergence divergence = TrainFeedback()) return divergence;
+  for (size_t path = 0; path < feedback_losses_.size(); ++path) {
+    double& sum = statistics_.feedback_loss_sum[path];
+    sum = (std::isnan(sum) ? 0.0 : sum) + feedback_losses_[path] * size;
+  }
+  return std::nullopt;
+}
+
+template <class S>
+auto TypedRun<S>::TrainFeedback() -> Divergence {
+  noise_.set_step(static_cast<uint64_t>(schedule_.FeedbackSteps(position_)));
+  rule_->ComputeFeedbackUpdate(network_, pass_, noise_, feedback_losses_);
+  for (size_t path = 0; path < feedback_losses_.size(); ++path) {
+    if (!std::isfinite(feedback_losses_[path])) {
+      return absl::StrCat("layer ", path + 1, ": the feedback loss is not finite (",
+                          feedback_losses_[path], ") ", Where());
+    }
+  }
+  for (const Parameter<S>& parameter : rule_->feedback_parameters()) {
+    if (!IsFinite(parameter.gradient)) {
+      return absl::StrCat("layer ", parameter.layer, ": the gradient of ", parameter.name,
+                          " is not finite ", Where());
+    }
+  }
+  feedback_.Step(rule_->feedback_parameters());
+  return std::nullopt;
+}
+
+template <class S>
+void TypedRun<S>::FinishStep() {
+  const bool is_last = position_.batch + 1 == schedule_.batches_per_pass();
+  std::vector<Matrix<S>> before;
+  for (int l = 1; is_last && l <= network_.num_layers(); ++l) {
+    before.push_back(network_.weight(l).value);
+  }
+  forward_.Step(network_.parameters());
+  for (size_t i = 0; i < before.size(); ++i) {
+    const Matrix<S> change = network_.weight(static_cast<int>(i) + 1).value - before[i];
+    statistics_.update_norm[i] = Norm(change);
+  }
+  schedule_.FinishBatch(position_);
+}
+
+template <class S>
+void TypedRun<S>::GatherShuffled(uint64_t key, int64_t number) {
+  if (order_.empty() || order_key_ != key) {
+    order_ = Permutation(static_cast<int64_t>(split_.train.size()), key);
+    for (int32_t& index : order_) index = split_.train[static_cast<size_t>(index)];
+    order_key_ = key;
+  }
+  const auto batch_size = static_cast<size_t>(spec_.batch_size());
+  const auto part =
+      absl::MakeConstSpan(order_).subspan(static_cast<size_t>(number) * batch_size, batch_size);
+  batches_.Gather(data_->train, part, batch_);
+}
+
+template <class S>
+auto TypedRun<S>::CheckLoss(double loss) const -> Divergence {
+  if (std::isfinite(loss)) return std::nullopt;
+  int layer = 1;
+  while (layer < network_.num_layers() && IsFinite(pass_.h[static_cast<size_t>(layer)])) ++layer;
+  return absl::StrCat("layer ", layer, ": ",
+                      layer < network_.num_layers() ? "the activity" : "the output or its loss",
+                      " is not finite (loss ", loss, ") ", Where());
+}
+
+template <class S>
+auto TypedRun<S>::CheckParameters() const -> Divergence {
+  const auto check = [this](absl::Span<const Parameter<S>> parameters) -> Divergence {
+    for (const Parameter<S>& parameter : parameters) {
+      if (!IsFinite(parameter.value)) {
+        return absl::StrCat("layer ", parameter.layer, ": ", parameter.name,
+                            " is not finite after step ", schedule_.Steps(position_), " (epoch ",
+                            position_.epoch, ")");
+      }
+    }
+    return std::nullopt;
+  };
+  if (Divergence divergence = check(network_.parameters())) return divergence;
+  return check(rule_->feedback_parameters());
+}
+
+template <class S>
+std::string TypedRun<S>::Where() const {
+  const int64_t steps = schedule_.Steps(position_);
+  switch (position_.phase) {
+    case Phase::kTraining:
+      return absl::StrCat("at step ", steps + 1, " (epoch ", position_.epoch + 1, ")");
+    case Phase::kPretraining:
+    case Phase::kExtraPasses:
+      break;
+  }
+  return absl::StrCat("in feedback-only pass ", schedule_.FeedbackPass(position_) + 1,
+                      ", mini-batch ", position_.batch + 1, ", after step ", steps);
+}
+
+template <class S>
+v1::Measurement TypedRun<S>::Measure() const {
+  v1::Measurement measurement;
+  measurement.set_sequence(position_.epoch);
+  measurement.set_step(schedule_.Steps(position_));
+  measurement.set_epoch(position_.epoch);
+
+  auto& scalars = *measurement.mutable_scalars();
+  const auto num_train = static_cast<double>(split_.train.size());
+  scalars["train/loss"] = statistics_.loss_sum / num_train;
+  scalars["train/error"] = static_cast<double>(statistics_.num_misclassified) / num_train;
+  const auto evaluate = [&](const std::string& part, const Samples& samples,
+                            const std::vector<int32_t>& indices) {
+    if (indices.empty()) return;
+    const Evaluation value = Evaluate<S>(network_, spec_.loss(), batches_, samples, indices);
+    scalars[part + "/loss"] = value.loss;
+    scalars[part + "/error"] = value.error;
+  };
+  evaluate("validation", data_->train, split_.validation);
+  evaluate("test", data_->test, split_.test);
+  scalars["seconds"] = statistics_.seconds;
+  scalars["samples_per_second"] = num_train / statistics_.seconds;
+
+  std::vector<double> parameter_norm;
+  for (int l = 1; l <= network_.num_layers(); ++l) {
+    parameter_norm.push_back(Norm(network_.weight(l).value));
+  }
+  AddVector(measurement, "layer/parameter_norm", parameter_norm);
+  AddVector(measurement, "layer/update_norm", statistics_.update_norm);
+  if (HasAny(statistics_.target_norm)) {
+    AddVector(measurement, "layer/target_norm", statistics_.target_norm);
+  }
+  if (HasAny(statistics_.feedback_loss_sum)) {
+    std::vector<double> losses = statistics_.feedback_loss_sum;
+    double sum = 0;
+    int num_paths = 0;
+    for (double& loss : losses) {
+      loss /= num_train;
+      if (std::isnan(loss)) continue;
+      sum += loss;
+      ++num_paths;
+    }
+    AddVector(measurement, "layer/feedback_loss", losses);
+    scalars["feedback/loss"] = sum / num_paths;
+  }
+  return measurement;
+}
+
+template <class S>
+template <class Self, class Visitor>
+void TypedRun<S>::VisitTensors(Self& self, bool is_within_step, Visitor& visit) {
+  for (auto& parameter : self.network_.parameters()) {
+    visit(parameter.name, parameter.value);
+    if (is_within_step) visit(absl::StrCat("gradient/", parameter.name), parameter.gradient);
+  }
+  for (auto& parameter : self.rule_->feedback_parameters()) visit(parameter.name, parameter.value);
+  for (auto& moment : self.forward_.state())
+    visit(absl::StrCat("forward/", moment.name), moment.value);
+  for (auto& moment : self.feedback_.state()) {
+    visit(absl::StrCat("feedback/", moment.name), moment.value);
+  }
+}
+
+template <class S>
+std::string TypedRun<S>::Checkpoint() const {
+  SafetensorsFile file;
+  WriteIdentity(spec_, data_->sha256, file);
+  StateWriter writer(file);
+  VisitPosition(position_, writer);
+  VisitStatistics(statistics_, writer);
+  VisitTensors(*this, position_.is_within_step(), writer);
+  return SerializeSafetensors(file);
+}
+
+template <class S>
+absl::Status TypedRun<S>::Restore(absl::string_view checkpoint) {
+  TP_ASSIGN_OR_RETURN(const SafetensorsFile file, ParseSafetensors(checkpoint, "checkpoint"));
+  TP_RETURN_IF_ERROR(CheckIdentity(file, spec_, data_->sha256));
+
+  // Nothing of this run changes before everything is known to be good.
+  StateChecker checker(file);
+  StateReader reader(file);
+  Position position;
+  EpochStatistics statistics(network_.num_layers());
+  VisitPosition(std::as_const(position), checker);
+  VisitStatistics(std::as_const(statistics), checker);
+  TP_RETURN_IF_ERROR(checker.status());
+  VisitPosition(position, reader);
+  VisitStatistics(statistics, reader);
+  VisitTensors(std::as_const(*this), position.is_within_step(), checker);
+  TP_RETURN_IF_ERROR(checker.Finish());
+
+  if (!schedule_.IsLegal(position)) {
+    return absl::InvalidArgumentError("checkpoint: no run is ever at its position");
+  }
+  if (position.epoch + (schedule_.IsBetweenEpochs(position) ? 0 : 1) > spec_.epochs()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "checkpoint: it is beyond epochs: ", spec_.epochs(), " (", position.epoch, " are done)"));
+  }
+  if (!(statistics.seconds >= 0) || !std::isfinite(statistics.seconds) ||
+      !std::isfinite(statistics.loss_sum) || statistics.num_misclassified < 0 ||
+      statistics.num_misclassified > static_cast<int64_t>(split_.train.size())) {
+    return absl::InvalidArgumentError("checkpoint: the statistics of its epoch are not legal");
+  }
+
+  position_ = position;
+  statistics_ = std::move(statistics);
+  VisitTensors(*this, position.is_within_step(), reader);
+  forward_.set_num_steps(schedule_.Steps(position));
+  feedback_.set_num_steps(schedule_.FeedbackSteps(position));
+  return absl::OkStatus();
+}
+
+template class TypedRun<float>;
+template class TypedRun<double>;
+
+}  // namespace tpsweep::trainer

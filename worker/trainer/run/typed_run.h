@@ -1,0 +1,89 @@
+// A TrainingRun in one precision.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "worker/trainer/data/split.h"
+#include "worker/trainer/learning_rule.h"
+#include "worker/trainer/network.h"
+#include "worker/trainer/noise.h"
+#include "worker/trainer/optimiser.h"
+#include "worker/trainer/run/batches.h"
+#include "worker/trainer/run/epoch_statistics.h"
+#include "worker/trainer/run/schedule.h"
+#include "worker/trainer/run/training_run.h"
+
+namespace tpsweep::trainer {
+
+template <class S>
+class TypedRun final : public TrainingRun {
+ public:
+  static absl::StatusOr<std::unique_ptr<TrainingRun>> Create(const v1::TrainingSpec& spec,
+                                                             std::shared_ptr<const DataSet> data);
+
+  Result Train(const std::function<void(const v1::Measurement&)>& report,
+               const std::function<bool()>& stop, const std::function<void()>& epoch_done) override;
+  std::string Checkpoint() const override;
+  absl::Status Restore(absl::string_view checkpoint) override;
+
+ private:
+  // Why a run cannot go on: which layer, what, at which step.
+  using Divergence = std::optional<std::string>;
+
+  TypedRun(const v1::TrainingSpec& spec, std::shared_ptr<const DataSet> data, Split split,
+           Network<S> network, std::unique_ptr<LearningRule<S>> rule, Optimiser<S> forward,
+           Optimiser<S> feedback, bool learns_feedback);
+
+  // One mini-batch, from position_ to the next.
+  Divergence Advance();
+  Divergence BeginStep();
+  void FinishStep();
+  // One feedback update from the forward pass in pass_. The losses of the paths
+  // are left in feedback_losses_.
+  Divergence TrainFeedback();
+
+  // Gathers batch `number` of the pass over the training set that `key` shuffles.
+  void GatherShuffled(uint64_t key, int64_t number);
+
+  Divergence CheckLoss(double loss) const;
+  Divergence CheckParameters() const;
+  std::string Where() const;  // "at step 17 (epoch 1)"
+
+  v1::Measurement Measure() const;
+
+  // Goes through the tensors of the state (state_file.h): parameters, moments and,
+  // within a step, the gradients that wait to be applied.
+  template <class Self, class Visitor>
+  static void VisitTensors(Self& self, bool is_within_step, Visitor& visit);
+
+  const v1::TrainingSpec spec_;
+  const std::shared_ptr<const DataSet> data_;
+  const Split split_;
+  const Batches<S> batches_;
+  const Schedule schedule_;
+  const bool learns_feedback_;
+
+  // The state.
+  Network<S> network_;
+  std::unique_ptr<LearningRule<S>> rule_;
+  Optimiser<S> forward_;
+  Optimiser<S> feedback_;
+  Position position_;
+  EpochStatistics statistics_;
+
+  // What a mini-batch works in.
+  Batch<S> batch_;
+  Pass<S> pass_;
+  CounterNoise<S> noise_;
+  std::vector<double> feedback_losses_;
+  uint64_t order_key_ = 0;
+  std::vector<int32_t> order_;  // split_.train, shuffled by order_key_
+};
+
+}  // namespace tpsweep::trainer
