@@ -1,0 +1,107 @@
+// Taking up at start what the store holds.
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "common/status_macros.h"
+#include "server/coordinator/coordinator.h"
+
+namespace tpsweep::server {
+namespace {
+
+constexpr int kPageSize = 1000;
+
+// Calls `take` with every item of a list that `list` reads page by page.
+template <class T, class List, class Take>
+absl::Status ForEach(List list, Take take) {
+  PageRequest request{kPageSize, ""};
+  do {
+    absl::StatusOr<Page<T>> page = list(request);
+    TP_RETURN_IF_ERROR(page.status());
+    for (T& item : page->items) TP_RETURN_IF_ERROR(take(std::move(item)));
+    request.token = page->next_token;
+  } while (!request.token.empty());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<v1::Run>> RunsOf(const Store& store, const v1::Trial& trial) {
+  std::vector<v1::Run> runs;
+  TP_RETURN_IF_ERROR(ForEach<v1::Run>(
+      [&](const PageRequest& page) { return store.ListRuns({trial.name(), {}}, page); },
+      [&](v1::Run run) {
+        runs.push_back(std::move(run));
+        return absl::OkStatus();
+      }));
+  return runs;
+}
+
+}  // namespace
+
+absl::Status Coordinator::Recover() {
+  MutexLock lock(mu_);
+  TP_ASSIGN_OR_RETURN(revision_, store_.LastRevision());
+  std::vector<v1::Study> studies;
+  TP_RETURN_IF_ERROR(ForEach<v1::Study>(
+      [this](const PageRequest& page) { return store_.ListStudies({}, page); },
+      [&studies](v1::Study study) {
+        studies.push_back(std::move(study));
+        return absl::OkStatus();
+      }));
+  for (v1::Study& study : studies) TP_RETURN_IF_ERROR(RecoverStudy(std::move(study)));
+  TP_ASSIGN_OR_RETURN(std::vector<v1::Attempt> open, store_.OpenAttempts());
+  for (v1::Attempt& attempt : open) TP_RETURN_IF_ERROR(RecoverLease(std::move(attempt)));
+  Log(LogLevel::kInfo, "server.recovered",
+      {{"studies", index_.size()}, {"unfinished", studies_.size()}, {"leases", open.size()}});
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::RecoverStudy(v1::Study record) {
+  const std::string study = record.spec().study();
+  const int64_t number = ++studies_created_;
+  index_[study] = {number, record.state(), record.idempotency_key()};
+  if (!record.idempotency_key().empty()) keys_[record.idempotency_key()] = study;
+  if (IsEnd(record.state())) return absl::OkStatus();
+  auto state = std::make_unique<StudyState>(std::move(record));
+  const std::string name = state->record().name();
+  const absl::Status restored = ForEach<v1::Trial>(
+      [&](const PageRequest& page) { return store_.ListTrials({name, {}}, page); },
+      [&](v1::Trial trial) -> absl::Status {
+        std::vector<v1::Run> runs;
+        if (trial.state() == v1::TRIAL_STATE_ACTIVE) {
+          TP_ASSIGN_OR_RETURN(runs, RunsOf(store_, trial));
+        }
+        state->Restore(std::move(trial), std::move(runs));
+        return absl::OkStatus();
+      });
+  TP_RETURN_IF_ERROR(restored);
+  studies_[number] = std::move(state);
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::RecoverLease(v1::Attempt attempt) {
+  TP_ASSIGN_OR_RETURN(const AttemptName name, ParseAttemptName(attempt.name()));
+  StudyState* study = FindStudy(name.study);
+  const RunKey key{name.trial, name.replicate};
+  const v1::Run* run = study == nullptr ? nullptr : study->FindOpen(key);
+  if (run == nullptr || run->attempt() != name.attempt) {
+    return absl::DataLossError(
+        absl::StrCat("the store holds ", attempt.name(), " as open, but not its run"));
+  }
+  // Its worker has a whole lease to come back in.
+  WorkerEntry& worker = workers_.At(attempt.worker());
+  worker.last_heard = clock_.Elapsed();
+  worker.attempts.insert(attempt.name());
+  Lease lease;
+  TP_ASSIGN_OR_RETURN(lease.last_sequence, store_.LastSequence(attempt.name()));
+  lease.durable_sequence = lease.last_sequence;
+  lease.study = name.study;
+  lease.run = key;
+  lease.is_granted = true;
+  lease.attempt = std::move(attempt);
+  leases_.Add(std::move(lease));
+  return absl::OkStatus();
+}
+
+}  // namespace tpsweep::server

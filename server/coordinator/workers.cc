@@ -1,0 +1,366 @@
+// The coordinator's side of a worker's stream.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "common/status_macros.h"
+#include "server/coordinator/check_messages.h"
+#include "server/coordinator/coordinator.h"
+
+namespace tpsweep::server {
+namespace {
+
+constexpr size_t kMaxMessage = 4096;
+
+// Cut to what is worth keeping, at the border of a UTF-8 character.
+std::string Cut(const std::string& text) {
+  if (text.size() <= kMaxMessage) return text;
+  size_t end = kMaxMessage;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return absl::StrCat(text.substr(0, end), "...");
+}
+
+google::protobuf::Duration ToProtoDuration(absl::Duration duration) {
+  google::protobuf::Duration proto;
+  const int64_t seconds = absl::ToInt64Seconds(duration);
+  proto.set_seconds(seconds);
+  proto.set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(duration - absl::Seconds(seconds))));
+  return proto;
+}
+
+void SendAck(const WorkerEntry& worker, const std::string& attempt, int64_t durable_sequence,
+             bool is_completed, v1::Directive directive) {
+  v1::ServerMessage message;
+  v1::Ack& ack = *message.mutable_ack();
+  ack.set_attempt(attempt);
+  ack.set_durable_sequence(durable_sequence);
+  ack.set_completed(is_completed);
+  ack.set_directive(directive);
+  worker.link->Send(std::move(message));
+}
+
+// Whether `run` shows that its attempt `number` ended with `outcome`
+// (UNSPECIFIED: with any result).
+bool HasEnded(const v1::Run& run, int64_t number, v1::AttemptOutcome outcome) {
+  if (run.attempt() != number) return false;
+  switch (outcome) {
+    case v1::ATTEMPT_OUTCOME_COMPLETED: return run.state() == v1::RUN_STATE_SUCCEEDED;
+    case v1::ATTEMPT_OUTCOME_INFEASIBLE: return run.state() == v1::RUN_STATE_INFEASIBLE;
+    case v1::ATTEMPT_OUTCOME_CANCELLED: return run.state() == v1::RUN_STATE_CANCELLED;
+    case v1::ATTEMPT_OUTCOME_FAILED:
+      return run.state() == v1::RUN_STATE_FAILED || run.state() == v1::RUN_STATE_QUEUED;
+    case v1::ATTEMPT_OUTCOME_PREEMPTED: return run.state() == v1::RUN_STATE_QUEUED;
+    default: return IsEnd(run.state()) && run.state() != v1::RUN_STATE_CANCELLED;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<SessionId> Coordinator::Connect(const v1::Hello& hello,
+                                               std::shared_ptr<WorkerLink> link) {
+  TP_RETURN_IF_ERROR(Check(hello));
+  std::vector<std::string> stale;
+  SessionId session = 0;
+  {
+    MutexLock lock(mu_);
+    if (is_draining_) return absl::UnavailableError("the server is draining; try again");
+    Change change(clock_.WallNow());
+    if (const WorkerEntry* known = workers_.Find(hello.worker_id()); known != nullptr) {
+      const bool is_same = known->incarnation == hello.incarnation();
+      if (!is_same && known->link != nullptr) {
+        return absl::AlreadyExistsError(
+            absl::StrCat("a worker with id '", hello.worker_id(), "' is connected (from host '",
+                         known->about.host(), "'); give this one another id"));
+      }
+      if (is_same && known->link != nullptr) {
+        known->link->Close(absl::AbortedError("the worker connected again"));
+      }
+      // A new process has nothing of the old one's. (After a restart of the
+      // server the incarnation is not known; then `held_attempts` decides.)
+      if (!is_same && !known->incarnation.empty()) {
+        LoseAllOf(*known, "the worker started again", change);
+      }
+    }
+    WorkerEntry& worker = workers_.At(hello.worker_id());
+    session = workers_.Connect(worker, std::move(link));
+    worker.incarnation = hello.incarnation();
+    worker.last_heard = clock_.Elapsed();
+    worker.about.set_host(hello.host());
+    worker.about.set_slots(hello.slots());
+    worker.about.set_version(hello.version());
+    *worker.about.mutable_datasets() = hello.datasets();
+    *worker.about.mutable_connect_time() = ToProto(change.now);
+    Log(LogLevel::kInfo, "worker.connected",
+        {{"worker", hello.worker_id()}, {"host", hello.host()}, {"slots", hello.slots()}});
+
+    v1::ServerMessage message;
+    v1::Welcome& welcome = *message.mutable_welcome();
+    *welcome.mutable_lease_ttl() = ToProtoDuration(options_.lease_ttl);
+    *welcome.mutable_heartbeat_interval() = ToProtoDuration(options_.lease_ttl / 3);
+    welcome.set_server_version(options_.version);
+    worker.link->Send(std::move(message));
+
+    std::set<std::string> held(hello.held_attempts().begin(), hello.held_attempts().end());
+    for (const std::string& attempt : held) {
+      if (worker.attempts.contains(attempt)) {
+        SendAck(worker, attempt, leases_.Find(attempt)->durable_sequence, false,
+                v1::DIRECTIVE_CONTINUE);
+      } else {
+        stale.push_back(attempt);
+      }
+    }
+    for (const std::string& attempt : std::set<std::string>(worker.attempts)) {
+      if (held.contains(attempt)) continue;
+      // The grant was lost on the way, or the process that had it is gone.
+      const Lease& lease = *leases_.Find(attempt);
+      if (!lease.training.has_value()) {
+        LoseAttempt(attempt, "the worker does not know it any more", change);
+      } else if (lease.is_granted) {
+        SendLease(worker, lease);
+      }
+    }
+    Schedule(change);
+    Publish(std::move(change));
+  }
+  for (const std::string& attempt : stale) {
+    AnswerStale(session, attempt, v1::ATTEMPT_OUTCOME_UNSPECIFIED);
+  }
+  return session;
+}
+
+absl::Status Coordinator::Receive(SessionId session, const v1::WorkerMessage& message) {
+  switch (message.message_case()) {
+    case v1::WorkerMessage::kFreeSlots: TP_RETURN_IF_ERROR(Check(message.free_slots())); break;
+    case v1::WorkerMessage::kReport: TP_RETURN_IF_ERROR(Check(message.report())); break;
+    case v1::WorkerMessage::kCompletion: TP_RETURN_IF_ERROR(Check(message.completion())); break;
+    case v1::WorkerMessage::kHeartbeat: break;
+    case v1::WorkerMessage::kHello:
+      return absl::InvalidArgumentError("hello: said twice on one stream");
+    default:
+      return absl::InvalidArgumentError(
+          "message: none of free_slots, report, completion and heartbeat is set");
+  }
+  bool is_leased = true;
+  {
+    MutexLock lock(mu_);
+    WorkerEntry* worker = workers_.FindSession(session);
+    if (worker == nullptr) return absl::AbortedError("the worker connected again, or was given up");
+    worker->last_heard = clock_.Elapsed();
+    if (message.has_report()) {
+      is_leased = TakeReport(*worker, message.report());
+    } else if (message.has_completion()) {
+      is_leased = TakeCompletion(*worker, message.completion());
+    } else if (message.has_free_slots()) {
+      worker->offered = message.free_slots().count();
+      Change change(clock_.WallNow());
+      Schedule(change);
+      Publish(std::move(change));
+    }
+  }
+  if (!is_leased && message.has_report()) {
+    AnswerStale(session, message.report().attempt(), v1::ATTEMPT_OUTCOME_UNSPECIFIED);
+  } else if (!is_leased) {
+    AnswerStale(session, message.completion().attempt(), message.completion().outcome());
+  }
+  return absl::OkStatus();
+}
+
+void Coordinator::Disconnect(SessionId session) {
+  MutexLock lock(mu_);
+  WorkerEntry* worker = workers_.FindSession(session);
+  if (worker == nullptr) return;
+  Log(LogLevel::kInfo, "worker.disconnected", {{"worker", worker->about.id()}});
+  workers_.Disconnect(*worker);
+}
+
+bool Coordinator::TakeReport(WorkerEntry& worker, const v1::Report& report) {
+  if (!worker.attempts.contains(report.attempt())) return false;
+  Lease& lease = *leases_.Find(report.attempt());
+  Change change(clock_.WallNow());
+  for (const v1::Measurement& measurement : report.measurements()) {
+    if (measurement.sequence() <= lease.last_sequence) continue;     // said before
+    if (measurement.sequence() > lease.last_sequence + 1) break;     // one is missing
+    lease.last_sequence = measurement.sequence();
+    v1::MeasurementRecord& record = change.batch.measurements.emplace_back();
+    record.set_attempt(report.attempt());
+    *record.mutable_measurement() = measurement;
+  }
+  if (change.batch.measurements.empty()) {
+    SendAck(worker, report.attempt(), lease.durable_sequence, false, v1::DIRECTIVE_CONTINUE);
+    return true;
+  }
+  StudyState& study = *FindStudy(lease.study);
+  v1::Run& run = *study.FindOpen(lease.run);
+  *run.mutable_latest() = change.batch.measurements.back().measurement();
+  study.Touch(run, change);
+  v1::Ack ack;
+  ack.set_attempt(report.attempt());
+  ack.set_durable_sequence(lease.last_sequence);
+  ack.set_directive(v1::DIRECTIVE_CONTINUE);
+  change.acks.push_back({worker.about.id(), std::move(ack)});
+  Publish(std::move(change));
+  return true;
+}
+
+bool Coordinator::TakeCompletion(WorkerEntry& worker, const v1::Completion& completion) {
+  const std::string& attempt = completion.attempt();
+  if (!worker.attempts.contains(attempt)) return false;
+  const Lease& lease = *leases_.Find(attempt);
+  if (completion.last_sequence() > lease.last_sequence) {
+    SendAck(worker, attempt, lease.durable_sequence, false, v1::DIRECTIVE_CONTINUE);
+    return true;
+  }
+  Change change(clock_.WallNow());
+  StudyState& study = *FindStudy(lease.study);
+  v1::Run& run = *study.FindOpen(lease.run);
+  v1::Ack ack;
+  ack.set_attempt(attempt);
+  ack.set_durable_sequence(lease.last_sequence);
+  ack.set_completed(true);
+  ack.set_directive(v1::DIRECTIVE_CONTINUE);
+  change.acks.push_back({worker.about.id(), std::move(ack)});
+  const std::string message = Cut(completion.message());
+  EndAttempt(attempt, completion.outcome(), message, change);
+  run.set_message(message);
+  switch (completion.outcome()) {
+    case v1::ATTEMPT_OUTCOME_COMPLETED:
+      study.Move(run, v1::RUN_STATE_SUCCEEDED, "run.succeeded", change);
+      break;
+    case v1::ATTEMPT_OUTCOME_INFEASIBLE:
+      study.Move(run, v1::RUN_STATE_INFEASIBLE, "run.infeasible", change);
+      break;
+    case v1::ATTEMPT_OUTCOME_CANCELLED:
+      study.Move(run, v1::RUN_STATE_CANCELLED, "run.cancelled", change);
+      break;
+    case v1::ATTEMPT_OUTCOME_FAILED:
+      run.set_failures(run.failures() + 1);
+      change.AddEvent("attempt.failed", attempt, message);
+      if (run.failures() >= options_.max_failures) {
+        study.Move(run, v1::RUN_STATE_FAILED, "run.failed", change);
+      } else {
+        study.Move(run, v1::RUN_STATE_QUEUED, "run.queued", change);
+      }
+      break;
+    default:  // PREEMPTED: the door lets no other pass
+      change.AddEvent("attempt.preempted", attempt, message);
+      study.Move(run, v1::RUN_STATE_QUEUED, "run.queued", change);
+      break;
+  }
+  Schedule(change);
+  Publish(std::move(change));
+  return true;
+}
+
+void Coordinator::AnswerStale(SessionId session, const std::string& attempt,
+                              v1::AttemptOutcome outcome) {
+  writer_.WhenDurable(writer_.last_ticket(), [=, this](const absl::Status& durable) {
+    if (!durable.ok()) return;
+    const AttemptName name = *ParseAttemptName(attempt);
+    const absl::StatusOr<v1::Run> run = store_.GetRun(ToString(ParentOf(name)));
+    // Not known for certain: say nothing, the worker will ask again.
+    if (!run.ok() && !absl::IsNotFound(run.status())) return;
+    const bool has_ended = run.ok() && HasEnded(*run, name.attempt, outcome);
+    MutexLock lock(mu_);
+    const WorkerEntry* worker = workers_.FindSession(session);
+    if (worker == nullptr || worker->attempts.contains(attempt)) return;
+    SendAck(*worker, attempt, 0, has_ended,
+            has_ended ? v1::DIRECTIVE_CONTINUE : v1::DIRECTIVE_ABANDON);
+  });
+}
+
+void Coordinator::SendLease(const WorkerEntry& worker, const Lease& lease) const {
+  v1::ServerMessage message;
+  message.mutable_lease()->set_attempt(lease.attempt.name());
+  *message.mutable_lease()->mutable_training() = *lease.training;
+  worker.link->Send(std::move(message));
+}
+
+void Coordinator::EndAttempt(const std::string& attempt, v1::AttemptOutcome outcome,
+                             absl::string_view message, Change& change) {
+  Lease& lease = *leases_.Find(attempt);
+  lease.attempt.set_outcome(outcome);
+  lease.attempt.set_message(std::string(message));
+  *lease.attempt.mutable_end_time() = ToProto(change.now);
+  change.batch.attempts.push_back(lease.attempt);
+  workers_.At(lease.attempt.worker()).attempts.erase(attempt);
+  leases_.Remove(attempt);
+}
+
+void Coordinator::LoseAttempt(const std::string& attempt, absl::string_view why, Change& change) {
+  const Lease& lease = *leases_.Find(attempt);
+  StudyState& study = *FindStudy(lease.study);
+  v1::Run& run = *study.FindOpen(lease.run);
+  Log(LogLevel::kWarning, "attempt.lost",
+      {{"attempt", attempt}, {"worker", lease.attempt.worker()}, {"why", why}});
+  change.AddEvent("attempt.lost", attempt, why);
+  EndAttempt(attempt, v1::ATTEMPT_OUTCOME_LOST, why, change);
+  study.Move(run, v1::RUN_STATE_QUEUED, "run.queued", change);
+}
+
+void Coordinator::LoseAllOf(const WorkerEntry& worker, absl::string_view why, Change& change) {
+  for (const std::string& attempt : std::set<std::string>(worker.attempts)) {
+    LoseAttempt(attempt, why, change);
+  }
+}
+
+void Coordinator::Tick() {
+  writer_.Expire();
+  MutexLock lock(mu_);
+  const absl::Duration now = clock_.Elapsed();
+  if (!writer_.Status().ok() || !writer_.HasRoom()) {
+    // Streams are not read while the store lags: their silence is ours.
+    for (auto& [id, worker] : workers_.all()) worker.last_heard = now;
+    return;
+  }
+  Change change(clock_.WallNow());
+  std::vector<std::string> silent;
+  for (auto& [id, worker] : workers_.all()) {
+    if (now - worker.last_heard > options_.lease_ttl) silent.push_back(id);
+  }
+  for (const std::string& id : silent) {
+    WorkerEntry& worker = *workers_.Find(id);
+    if (worker.link != nullptr) {
+      worker.link->Close(absl::DeadlineExceededError(
+          absl::StrCat("nothing heard for ", absl::FormatDuration(options_.lease_ttl))));
+    }
+    Log(LogLevel::kWarning, "worker.silent", {{"worker", id}});
+    LoseAllOf(worker, "the worker fell silent", change);
+    workers_.Disconnect(worker);
+    workers_.Remove(id);
+  }
+  Schedule(change);
+  Publish(std::move(change));
+}
+
+void Coordinator::Drain() {
+  MutexLock lock(mu_);
+  is_draining_ = true;
+  for (auto& [id, worker] : workers_.all()) {
+    if (worker.link == nullptr) continue;
+    worker.link->Close(absl::UnavailableError("the server is draining"));
+    workers_.Disconnect(worker);
+  }
+}
+
+std::vector<v1::Worker> Coordinator::Workers() const {
+  MutexLock lock(mu_);
+  const absl::Time wall = clock_.WallNow();
+  const absl::Duration now = clock_.Elapsed();
+  std::vector<v1::Worker> workers;
+  for (const auto& [id, entry] : workers_.all()) {
+    v1::Worker& worker = workers.emplace_back(entry.about);
+    worker.set_connected(entry.link != nullptr);
+    worker.set_busy_slots(static_cast<int32_t>(entry.attempts.size()));
+    *worker.mutable_last_seen_time() = ToProto(wall - (now - entry.last_heard));
+    for (const std::string& attempt : entry.attempts) {
+      worker.add_runs(ToString(ParentOf(*ParseAttemptName(attempt))));
+    }
+  }
+  return workers;
+}
+
+}  // namespace tpsweep::server
