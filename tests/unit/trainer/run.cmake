@@ -1,0 +1,5 @@
+# data sets and the training run
+tp_test(NAME trainer_safetensors_test SRCS safetensors_test.cc DEPS trainer_data LABELS unit)
+tp_test(NAME trainer_idx_test SRCS idx_test.cc DEPS trainer_data ZLIB::ZLIB LABELS unit)
+tp_test(NAME trainer_data_set_test SRCS data_set_test.cc DEPS trainer_data ZLIB::ZLIB LABELS unit)
+tp_test(NAME trainer_split_test SRCS split_test.cc DEPS trainer_data LABELS unit)
