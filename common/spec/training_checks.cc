@@ -1,0 +1,109 @@
+#include "common/spec/training_checks.h"
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "common/spec/schema.h"
+#include "common/spec/text.h"
+
+namespace tpsweep::spec {
+namespace {
+
+template <class Enum>
+std::string EnumText(Enum value) {
+  return NameOf(*google::protobuf::GetEnumDescriptor<Enum>()->FindValueByNumber(value));
+}
+
+bool IsForFeedbackOnly(v1::Activation activation) {
+  return activation == v1::ACTIVATION_INVERSE_LEAKY_RELU || activation == v1::ACTIVATION_LOGIT;
+}
+
+void CheckActivations(const v1::TrainingSpec& spec, const std::string& path, Problems& problems) {
+  const v1::Network& network = spec.network();
+  const std::string output_path = JoinPath(path, "network.output_activation");
+  for (const auto& [at, activation] :
+       {std::pair(JoinPath(path, "network.activation"), network.activation()),
+        std::pair(output_path, network.output_activation())}) {
+    if (IsForFeedbackOnly(activation)) {
+      problems.Add(at, EnumText(activation),
+                   " is for feedback paths only; legal: linear, tanh, relu, leaky_relu, sigmoid");
+    }
+  }
+  if (spec.loss() == v1::LOSS_CROSS_ENTROPY &&
+      network.output_activation() != v1::ACTIVATION_LINEAR) {
+    problems.Add(output_path, EnumText(network.output_activation()),
+                 " does not go with the loss cross_entropy, which needs linear (set loss: mse for "
+                 "other output activations)");
+  }
+}
+
+void CheckSize(const v1::Network& network, const std::string& path, Problems& problems) {
+  constexpr double kMostWeights = 2147483647;  // 2^31 - 1
+  constexpr double kInputs = 784;              // of the usual data sets; the real one may be larger
+  double weights = 0;
+  double below = kInputs;
+  for (const int32_t width : network.hidden()) {
+    weights += below * width;
+    below = width;
+  }
+  if (weights > kMostWeights) {
+    problems.Add(JoinPath(path, "network.hidden"), "makes ", NumberText(weights), " weights (on ",
+                 NumberText(kInputs), " inputs); at most ", NumberText(kMostWeights), " are legal");
+  }
+}
+
+// One entry for all layers, or one for each.
+void CheckLayerList(int entries, int layers, const std::string& path, Problems& problems) {
+  if (entries == 1 || entries == layers) return;
+  problems.Add(path, "has ", entries, " entries; legal: 1",
+               layers == 1 ? "" : absl::StrCat(", or ", layers, " (one for each layer)"));
+}
+
+void CheckOptimiser(const v1::Optimiser& optimiser, int layers, const std::string& path,
+                    Problems& problems) {
+  CheckLayerList(optimiser.lr_size(), layers, JoinPath(path, "lr"), problems);
+  if (optimiser.has_adam()) {
+    CheckLayerList(optimiser.adam().epsilon_size(), layers,
+                   JoinPath(path, "algorithm.adam.epsilon"), problems);
+  }
+}
+
+void CheckTrainedLayers(const v1::TrainingSpec& spec, int layers, const std::string& path,
+                        Problems& problems) {
+  std::set<int32_t> seen;
+  for (int i = 0; i < spec.trained_layers_size(); ++i) {
+    const int32_t layer = spec.trained_layers(i);
+    const std::string at = absl::StrCat(JoinPath(path, "trained_layers"), "[", i, "]");
+    if (layer < 1 || layer > layers) {
+      problems.Add(at, layer, " is not in [1, ", layers, "]: the network has ", layers, " layers");
+    } else if (!seen.insert(layer).second) {
+      problems.Add(at, layer, " is there twice");
+    }
+  }
+}
+
+}  // namespace
+
+void CheckTraining(const v1::TrainingSpec& spec, const std::string& path, Problems& problems) {
+  const int layers = spec.network().hidden_size() + 1;
+  CheckActivations(spec, path, problems);
+  CheckSize(spec.network(), path, problems);
+  CheckOptimiser(spec.forward(), layers, JoinPath(path, "forward"), problems);
+  CheckOptimiser(spec.feedback(), layers, JoinPath(path, "feedback"), problems);
+  CheckTrainedLayers(spec, layers, path, problems);
+  if (spec.has_ddtp_linear() && spec.network().hidden().empty()) {
+    problems.Add(JoinPath(path, "network.hidden"),
+                 "is empty; the rule ddtp_linear needs one hidden layer or more, as in "
+                 "hidden: [256, 256]");
+  }
+}
+
+void FillDerivedDefaults(v1::TrainingSpec& spec) {
+  if (!spec.has_dtp() || spec.dtp().feedback_activation() != v1::ACTIVATION_UNSPECIFIED) return;
+  v1::Activation activation = spec.network().activation();
+  if (activation == v1::ACTIVATION_LEAKY_RELU) activation = v1::ACTIVATION_INVERSE_LEAKY_RELU;
+  if (activation == v1::ACTIVATION_SIGMOID) activation = v1::ACTIVATION_LOGIT;
+  spec.mutable_dtp()->set_feedback_activation(activation);
+}
+
+}  // namespace tpsweep::spec

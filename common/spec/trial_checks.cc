@@ -1,0 +1,154 @@
+#include "common/spec/trial_checks.h"
+
+#include <algorithm>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/spec/field_path.h"
+#include "common/spec/rules.h"
+#include "common/spec/space_checks.h"
+#include "common/spec/text.h"
+#include "common/spec/training_checks.h"
+
+namespace tpsweep::spec {
+namespace {
+
+using google::protobuf::Value;
+
+// The scalar measurements of the trainer.
+const std::vector<std::string>& MetricNames() {
+  static const auto* const names = new std::vector<std::string>{
+      "train/loss", "train/error",   "validation/loss", "validation/error",  "test/loss",
+      "test/error", "feedback/loss", "seconds",         "samples_per_second"};
+  return *names;
+}
+
+void CheckMetric(const std::string& metric, Problems& problems) {
+  const auto& names = MetricNames();
+  if (std::find(names.begin(), names.end(), metric) == names.end()) {
+    problems.Add("objective.metric", Quoted(metric), " is not a metric", LegalNames(metric, names));
+  }
+}
+
+// One configuration of the space: the first value of every parameter, but for
+// those that are forced.
+class Configuration {
+ public:
+  explicit Configuration(const Space& space)
+      : space_(space), forced_(static_cast<size_t>(space.size())) {}
+
+  // Gives parameter `i` a value, and those that it depends on what it needs.
+  void Force(int i, const Value& value) {
+    if (forced_[static_cast<size_t>(i)]) return;
+    forced_[static_cast<size_t>(i)] = value;
+    for (const v1::Condition& condition : space_.parameter(i).when()) {
+      Force(*space_.Find(condition.path()), condition.values(0));
+    }
+  }
+
+  std::vector<v1::Assignment> Assignments() const {
+    std::vector<std::optional<bool>> exists(forced_.size());
+    std::vector<v1::Assignment> assignments;
+    for (int i = 0; i < space_.size(); ++i) {
+      if (!Exists(i, exists)) continue;
+      v1::Assignment& assignment = assignments.emplace_back();
+      assignment.set_path(space_.parameter(i).path());
+      *assignment.mutable_value() = ValueOf(i);
+    }
+    return assignments;
+  }
+
+ private:
+  Value ValueOf(int i) const {
+    const auto& forced = forced_[static_cast<size_t>(i)];
+    return forced ? *forced : FirstValue(space_.parameter(i));
+  }
+
+  bool Exists(int i, std::vector<std::optional<bool>>& known) const {
+    std::optional<bool>& exists = known[static_cast<size_t>(i)];
+    if (exists) return *exists;
+    exists = true;
+    for (const Space::Condition& condition : space_.conditions(i)) {
+      const bool holds = Exists(condition.parameter, known) &&
+                         condition.values.contains(ToText(ValueOf(condition.parameter)));
+      if (!holds) exists = false;
+    }
+    return *exists;
+  }
+
+  const Space& space_;
+  std::vector<std::optional<Value>> forced_;
+};
+
+// What is wrong with one configuration.
+Problems Try(const v1::StudySpec& spec, const Configuration& configuration) {
+  Problems problems;
+  const v1::TrainingSpec training =
+      MakeTraining(spec.training(), configuration.Assignments(), problems);
+  const std::string& metric = spec.objective().metric();
+  if (absl::StartsWith(metric, "validation/") && training.dataset().validation() == 0) {
+    problems.Add("objective.metric", metric,
+                 " needs training.dataset.validation above 0, or choose another metric such as "
+                 "train/error");
+  }
+  return problems;
+}
+
+// lr[2] before lr[10], training.rule before training.rule.dtp.sigma.
+bool ComesBefore(const v1::Assignment& a, const v1::Assignment& b) {
+  const auto key = [](const std::string& path) {
+    const size_t bracket = path.find('[');
+    const std::string name = path.substr(0, bracket);
+    return std::tuple(name, bracket == std::string::npos ? 0 : path.size(), path);
+  };
+  return key(a.path()) < key(b.path());
+}
+
+}  // namespace
+
+v1::TrainingSpec MakeTraining(const v1::TrainingSpec& training,
+                              absl::Span<const v1::Assignment> assignments, Problems& problems) {
+  v1::StudySpec made;
+  *made.mutable_training() = training;
+  std::vector<v1::Assignment> ordered(assignments.begin(), assignments.end());
+  std::stable_sort(ordered.begin(), ordered.end(), &ComesBefore);
+  for (const v1::Assignment& assignment : ordered) {
+    if (!absl::StartsWith(assignment.path(), "training.")) {
+      problems.Add(assignment.path(), "only fields of training can be set by a trial");
+    } else if (absl::Status status = SetField(made, assignment.path(), assignment.value());
+               !status.ok()) {
+      problems.Add("", status.message());
+    }
+  }
+  CompleteByRules(*made.mutable_training(), "training", OpenPaths(), problems);
+  FillDerivedDefaults(*made.mutable_training());
+  if (problems.empty()) CheckTraining(made.training(), "training", problems);
+  return std::move(*made.mutable_training());
+}
+
+void CheckTrials(const v1::StudySpec& spec, const Space& space, Problems& problems) {
+  CheckMetric(spec.objective().metric(), problems);
+  absl::flat_hash_set<std::string> known;
+  const Problems found = Try(spec, Configuration(space));
+  for (const Problem& problem : found.list()) {
+    known.insert(problem.ToString());
+    problems.Add(problem.path, problem.message);
+  }
+  int tries_left = std::min(1000, 50000 / space.size());
+  for (int i = 0; i < space.size(); ++i) {
+    for (const Value& value : ProbeValues(space.parameter(i))) {
+      if (tries_left-- <= 0) return;
+      Configuration configuration(space);
+      configuration.Force(i, value);
+      const Problems further = Try(spec, configuration);
+      for (const Problem& problem : further.list()) {
+        if (!known.insert(problem.ToString()).second) continue;
+        problems.Add(SpacePath(space.parameter(i)), "with ", Shown(value),
+                     " a trial is illegal: ", problem.ToString());
+      }
+    }
+  }
+}
+
+}  // namespace tpsweep::spec
