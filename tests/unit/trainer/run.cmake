@@ -3,3 +3,5 @@ tp_test(NAME trainer_safetensors_test SRCS safetensors_test.cc DEPS trainer_data
 tp_test(NAME trainer_idx_test SRCS idx_test.cc DEPS trainer_data ZLIB::ZLIB LABELS unit)
 tp_test(NAME trainer_data_set_test SRCS data_set_test.cc DEPS trainer_data ZLIB::ZLIB LABELS unit)
 tp_test(NAME trainer_split_test SRCS split_test.cc DEPS trainer_data LABELS unit)
+tp_test(NAME trainer_schedule_test SRCS schedule_test.cc DEPS trainer_run LABELS unit)
+tp_test(NAME trainer_training_run_test SRCS training_run_test.cc DEPS trainer_run ZLIB::ZLIB LABELS unit)
