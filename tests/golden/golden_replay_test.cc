@@ -1,0 +1,181 @@
+// Replays every golden case in this folder: the trainer computes the numbers of the
+// papers' own code, and the replay notices when it does not.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "common/file.h"
+#include "tests/fakes/status_matchers.h"
+#include "worker/replay_command.h"
+#include "worker/trainer/data/safetensors.h"
+
+namespace tpsweep {
+namespace {
+
+using testing::HasSubstr;
+using trainer::SafetensorsFile;
+
+std::string CasePath(const std::string& name) {
+  return absl::StrCat(std::getenv("TPSWEEP_SOURCE_DIR"), "/tests/golden/", name, ".safetensors");
+}
+
+SafetensorsFile Load(const std::string& path) {
+  auto bytes = ReadFile(path);
+  EXPECT_THAT(bytes, IsOk());
+  auto file = trainer::ParseSafetensors(*bytes, path);
+  EXPECT_THAT(file, IsOk());
+  return *std::move(file);
+}
+
+struct Outcome {
+  int status;
+  std::string out, err;
+};
+
+Outcome ReplayFile(const std::string& case_path, const std::string& out_path = "") {
+  std::ostringstream out, err;
+  const int status = ReplayCommand(case_path, out_path, out, err);
+  return {status, out.str(), err.str()};
+}
+
+// A path of its own for each test.
+std::string ScratchPath(absl::string_view name) {
+  const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+  std::string path =
+      absl::StrCat(testing::TempDir(), "golden_", test->name(), "_", name, ".safetensors");
+  std::replace(path.begin() + static_cast<long>(testing::TempDir().size()), path.end(), '/', '_');
+  return path;
+}
+
+Outcome ReplayChanged(const SafetensorsFile& file, absl::string_view what) {
+  const std::string path = ScratchPath(what);
+  EXPECT_THAT(WriteFileAtomically(path, trainer::SerializeSafetensors(file)), IsOk());
+  Outcome outcome = ReplayFile(path);
+  std::filesystem::remove(path);
+  return outcome;
+}
+
+void Shift(trainer::Tensor& tensor, double by) {
+  double value;
+  std::memcpy(&value, tensor.data.data(), sizeof(value));
+  value += by;
+  std::memcpy(tensor.data.data(), &value, sizeof(value));
+}
+
+class GoldenReplay : public testing::TestWithParam<const char*> {};
+
+TEST_P(GoldenReplay, IsWithinTheToleranceOfTheCase) {
+  const std::string out_path = ScratchPath("out");
+  const Outcome outcome = ReplayFile(CasePath(GetParam()), out_path);
+  EXPECT_EQ(outcome.status, 0) << outcome.out << outcome.err;
+  EXPECT_EQ(outcome.err, "");
+
+  // Everything that the rule computes is in the output, in the shape of the record.
+  const SafetensorsFile recorded = Load(CasePath(GetParam()));
+  const SafetensorsFile computed = Load(out_path);
+  for (const auto& [name, tensor] : recorded.tensors) {
+    if (!absl::StrContains(name, "/grad/") && !absl::StrContains(name, "/after/")) continue;
+    ASSERT_TRUE(computed.tensors.contains(name)) << name;
+    EXPECT_EQ(computed.tensors.at(name).shape, tensor.shape) << name;
+  }
+  std::filesystem::remove(out_path);
+}
+
+// Whatever is changed by a little, the replay disagrees.
+TEST_P(GoldenReplay, NoticesAChangeOfAnyTensor) {
+  const SafetensorsFile recorded = Load(CasePath(GetParam()));
+  int changed = 0;
+  for (const auto& [name, tensor] : recorded.tensors) {
+    const bool is_given = absl::StartsWith(name, "init/") || absl::StartsWith(name, "pre");
+    if (!is_given && !absl::StartsWith(name, "step1/")) continue;
+    if (absl::EndsWith(name, "/label") || absl::StrContains(name, "/metric/")) continue;
+    SafetensorsFile mutated = recorded;
+    Shift(mutated.tensors[name], 1e-4);
+    EXPECT_EQ(ReplayChanged(mutated, "mutated").status, 3) << name;
+    ++changed;
+  }
+  EXPECT_GT(changed, 15);
+}
+
+INSTANTIATE_TEST_SUITE_P(AllCases, GoldenReplay,
+                         testing::Values("bp_sigmoid_relu", "bp_softmax", "ddtp_linear_frozen",
+                                         "ddtp_linear_sigmoid_damplist", "ddtp_linear_softmax",
+                                         "dtp_regression_pretrained", "dtp_softmax_tanh"),
+                         [](const auto& test) { return std::string(test.param); });
+
+SafetensorsFile WithCaseText(const std::string& from, const std::string& to) {
+  SafetensorsFile file = Load(CasePath("dtp_softmax_tanh"));
+  std::string& text = file.metadata["case"];
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  text.replace(at, from.size(), to);
+  return file;
+}
+
+TEST(GoldenReplayErrors, NamesWhatIsNotSupported) {
+  const struct {
+    const char *from, *to, *message;
+  } kCases[] = {
+      {R"("rule": "dtp")", R"("rule": "gait")", "rule 'gait' is not supported"},
+      {"cross_entropy_on_logits_mean", "half squared error", "loss 'half squared error'"},
+      {R"("hidden_activation": "tanh")", R"("hidden_activation": "elu")",
+       "hidden_activation 'elu' is not supported"},
+      {R"("optimiser_forward": "Adam")", R"("optimiser_forward": "RMSprop")",
+       "optimiser_forward 'RMSprop' is not supported"},
+      {"[6, 5, 4, 3]", "[[3, 8, 8], 5, 4, 3]", "convolutional layers are not supported"},
+      {"[6, 5, 4, 3]", "[6, 5, -4, 3]", "'sizes'"},
+      {"[6, 5, 4, 3]", "7", "'sizes'"},
+      {R"("steps": 3)", R"("steps": -3)", "'steps'"},
+      {R"("steps": 3)", R"("steps": 4)", "tensor 'step3/x' is missing"},
+      {R"("eta": 0.2195)", R"("eta": 0)", "'eta'"},
+      {R"("sigma": 0.0837)", R"("sigma": "much")", "'sigma'"},
+      {R"("lr": 6.185e-05)", R"("lr": [1, 2])", "has 2 elements"},
+      {"[6, 5, 4, 3]", "[6, 5, 4, 2]", "tensor 'init/W3' has shape [3, 4]; expected [2, 4]"},
+  };
+  for (const auto& c : kCases) {
+    const Outcome outcome = ReplayChanged(WithCaseText(c.from, c.to), "unsupported");
+    EXPECT_EQ(outcome.status, 1) << c.to;
+    EXPECT_THAT(outcome.err, HasSubstr(c.message)) << c.to;
+  }
+}
+
+TEST(GoldenReplayErrors, NamesATensorThatIsMissingOrOfAnotherShape) {
+  for (const std::string name : {"init/W2", "init/Q3", "step0/x", "step1/y", "step2/noise/1"}) {
+    SafetensorsFile file = Load(CasePath("dtp_softmax_tanh"));
+    file.tensors.erase(name);
+    Outcome outcome = ReplayChanged(file, "missing");
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_THAT(outcome.err, HasSubstr(absl::StrCat("tensor '", name, "' is missing")));
+
+    file = Load(CasePath("dtp_softmax_tanh"));
+    file.tensors[name].shape = {1, file.tensors[name].num_elements()};
+    outcome = ReplayChanged(file, "shape");
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_THAT(outcome.err, HasSubstr(absl::StrCat("tensor '", name, "'")));
+  }
+}
+
+TEST(GoldenReplayErrors, RefusesAFileThatIsCutShortOrNotThere) {
+  auto bytes = ReadFile(CasePath("bp_softmax"));
+  TP_ASSERT_OK(bytes);
+  const std::string path = ScratchPath("cut");
+  for (const size_t length : {size_t{0}, size_t{7}, size_t{100}, bytes->size() - 8}) {
+    TP_ASSERT_OK(WriteFileAtomically(path, bytes->substr(0, length)));
+    const Outcome outcome = ReplayFile(path);
+    EXPECT_EQ(outcome.status, 1) << length;
+    EXPECT_THAT(outcome.err, HasSubstr(path));
+  }
+  std::filesystem::remove(path);
+  EXPECT_THAT(ReplayFile(path).err, HasSubstr(path));
+}
+
+}  // namespace
+}  // namespace tpsweep
