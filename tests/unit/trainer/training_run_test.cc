@@ -121,7 +121,7 @@ TEST_P(EveryRule, SameBitsForAnyNumberOfThreads) {
   spec.mutable_network()->set_hidden(0, 300);
   spec.mutable_network()->set_hidden(1, 200);
   spec.set_batch_size(64);
-  spec.set_epochs(2);
+  spec.set_epochs(1);
   const auto one = Train(spec).Bits();
   for (const int threads : {2, 4}) {
     spec.set_threads_per_run(threads);
