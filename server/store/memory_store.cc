@@ -37,23 +37,23 @@ class MemoryStore::CommitCheck {
     }
     for (const v1::Trial& record : batch.trials) {
       TP_ASSIGN_OR_RETURN(const TrialName name, ParseTrialName(record.name()));
-      if (!Has(ParentOf(name))) return NoSuch(ParentOf(name));
+      TP_RETURN_IF_ERROR(Require(ParentOf(name)));
       added_[name.study].trials.insert({name.trial});
     }
     for (const v1::Run& record : batch.runs) {
       TP_ASSIGN_OR_RETURN(const RunName name, ParseRunName(record.name()));
-      if (!Has(ParentOf(name))) return NoSuch(ParentOf(name));
+      TP_RETURN_IF_ERROR(Require(ParentOf(name)));
       added_[name.study].runs.insert({name.trial, name.replicate});
     }
     for (const v1::Attempt& record : batch.attempts) {
       TP_ASSIGN_OR_RETURN(const AttemptName name, ParseAttemptName(record.name()));
-      if (!Has(ParentOf(name))) return NoSuch(ParentOf(name));
+      TP_RETURN_IF_ERROR(Require(ParentOf(name)));
       added_[name.study].attempts.insert({name.trial, name.replicate, name.attempt});
     }
     for (const v1::MeasurementRecord& record : batch.measurements) {
       TP_ASSIGN_OR_RETURN(const AttemptName name, ParseAttemptName(record.attempt()));
       TP_RETURN_IF_ERROR(CheckSequence(record));
-      if (!Has(name)) return NoSuch(name);
+      TP_RETURN_IF_ERROR(Require(name));
     }
     for (const v1::Event& event : batch.events) {
       TP_RETURN_IF_ERROR(CheckRevision(event, last_revision_));
@@ -73,6 +73,12 @@ class MemoryStore::CommitCheck {
   const StudyData* Stored(const std::string& study) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
     return deleted_.contains(study) ? nullptr : store_.Find(study);
+  }
+  template <class Name>
+  absl::Status Require(const Name& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+    const StudyName study{name.study};
+    if (!Has(study)) return NoSuch(study);
+    return Has(name) ? absl::OkStatus() : NoSuch(name);
   }
   bool Has(const StudyName& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
     return added_.contains(name.study) || Stored(name.study) != nullptr;

@@ -25,13 +25,13 @@ namespace tpsweep::server {
 // the same name; a measurement whose (attempt, sequence) is there is ignored, and
 // so is the deletion of a study that is not there.
 struct WriteBatch {
-  std::vector<std::string> deleted_studies;  // with all that belongs to them; done first
-  std::vector<v1::Study> studies;
-  std::vector<v1::Trial> trials;
-  std::vector<v1::Run> runs;
-  std::vector<v1::Attempt> attempts;
-  std::vector<v1::MeasurementRecord> measurements;
-  std::vector<v1::Event> events;  // revision set by the caller, ever growing
+  std::vector<std::string> deleted_studies{};  // with all that belongs to them; done first
+  std::vector<v1::Study> studies{};
+  std::vector<v1::Trial> trials{};
+  std::vector<v1::Run> runs{};
+  std::vector<v1::Attempt> attempts{};
+  std::vector<v1::MeasurementRecord> measurements{};
+  std::vector<v1::Event> events{};  // revision set by the caller, ever growing
 
   bool empty() const {
     return deleted_studies.empty() && studies.empty() && trials.empty() && runs.empty() &&
@@ -44,28 +44,28 @@ struct WriteBatch {
 // `next_token` for the following ones (kInvalidArgument if it is neither).
 struct PageRequest {
   int size = 100;
-  std::string token;
+  std::string token{};
 };
 template <class T>
 struct Page {
-  std::vector<T> items;
-  std::string next_token;  // empty: the last page
+  std::vector<T> items{};
+  std::string next_token{};  // empty: the last page
 };
 
 struct StudyFilter {
-  std::vector<v1::StudyState> states;  // empty: all
-  std::string name_prefix;             // of the name without studies/
+  std::vector<v1::StudyState> states{};  // empty: all
+  std::string name_prefix{};             // of the name without studies/
 };
 struct TrialFilter {
-  std::string study;  // studies/S
-  std::vector<v1::TrialState> states;
+  std::string study{};  // studies/S
+  std::vector<v1::TrialState> states{};
 };
 struct RunFilter {
-  std::string parent;  // studies/S or studies/S/trials/3
-  std::vector<v1::RunState> states;
+  std::string parent{};  // studies/S or studies/S/trials/3
+  std::vector<v1::RunState> states{};
 };
 struct MeasurementFilter {
-  std::string parent;         // studies/S, a trial or a run
+  std::string parent{};       // studies/S, a trial or a run
   bool all_attempts = false;  // otherwise those of the latest attempt of each run
 };
 
