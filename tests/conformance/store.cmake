@@ -1,0 +1,3 @@
+tp_test(NAME store_conformance_test
+        SRCS store_conformance_test.cc store_model_test.cc store_engines.cc
+        DEPS server_store LABELS unit)
