@@ -11,13 +11,14 @@ namespace tpsweep::spec {
 
 // One field or one member of a oneof.
 struct Description {
-  std::string path;           // training.rule.dtp.sigma
-  std::string type;           // number, integer, text, boolean, one of ..., list of ...
-  std::string legal;          // (0, 10]; empty if anything of the type is
+  std::string path;  // training.rule.dtp.sigma
+  std::string
+      type;  // number, whole number, text, true or false, one of ..., list of ..., map, choice
+  std::string legal;          // (0, 10], must be set; empty if anything of the type is
   std::string default_value;  // as a sweep file writes it; empty if none
   std::string symbol;
   std::string unit;
-  std::string comment;        // one line or several
+  std::string comment;  // one line or several
 };
 
 // The field at `path` of StudySpec (empty: the spec itself) and all below it,
