@@ -1,0 +1,133 @@
+#include "worker/agent_command.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "worker/agent/agent.h"
+#include "worker/trainer/kernels.h"
+
+namespace tpsweep {
+namespace {
+
+// How long a stopping worker waits for the server's acknowledgements, and after
+// how long it ends in any case. The promise is 5 seconds.
+constexpr absl::Duration kHandBackLimit = absl::Seconds(4);
+constexpr absl::Duration kExitLimit = absl::Milliseconds(4700);
+
+std::string HostName() {
+  char name[256] = {};
+  return gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "unknown-host";
+}
+
+std::string RandomHex() {
+  std::random_device random;
+  return absl::StrCat(absl::Hex(random(), absl::kZeroPad8), absl::Hex(random(), absl::kZeroPad8));
+}
+
+// Ends the process without waiting for threads that may be deep in a mini-batch.
+[[noreturn]] void ExitAtOnce(int status) {
+  std::fflush(nullptr);
+  std::_Exit(status);
+}
+
+// Turns SIGTERM and SIGINT into an orderly end. The signals must be blocked in
+// every thread.
+class StopOnSignal {
+ public:
+  StopOnSignal(const sigset_t& signals, agent::Agent& agent, agent::CoordinatorClient& client)
+      : signals_(signals), agent_(agent), client_(client), thread_([this] { Watch(); }) {}
+  ~StopOnSignal() {
+    is_over_ = true;
+    pthread_kill(thread_.native_handle(), SIGTERM);
+    thread_.join();
+  }
+
+ private:
+  void Watch() {
+    int signal = 0;
+    sigwait(&signals_, &signal);
+    if (is_over_) return;
+    Log(LogLevel::kInfo, "worker.stopping", {{"signal", signal}});
+    agent_.Drain();
+    std::thread hand_back([this] {
+      agent_.WaitUntilIdle(kHandBackLimit);
+      client_.Stop();
+    });
+    const timespec limit = absl::ToTimespec(kExitLimit);
+    const bool is_second = sigtimedwait(&signals_, nullptr, &limit) > 0;
+    if (!is_over_) {
+      Log(LogLevel::kWarning, "worker.ended_at_once",
+          {{"reason", is_second ? "second signal" : "the runs did not end in time"}});
+      ExitAtOnce(is_second ? 1 : 0);
+    }
+    hand_back.join();
+  }
+
+  const sigset_t signals_;
+  agent::Agent& agent_;
+  agent::CoordinatorClient& client_;
+  std::atomic<bool> is_over_ = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+int RunAgentCommand(const AgentCommandOptions& options) {
+  // Before any thread starts: they inherit the mask.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  agent::AgentOptions about;
+  about.host = HostName();
+  about.incarnation = RandomHex();
+  about.worker_id = options.name.empty() ? absl::StrCat(about.host, "-", getpid(), "-",
+                                                        about.incarnation.substr(0, 6))
+                                         : options.name;
+  about.version = options.version;
+  about.slots = options.slots;
+
+  trainer::DataSetCache data(options.data_path);
+  agent::Agent agent(about, data, Clock::Real(), &trainer::TrainingRun::Create);
+  const auto client = agent::CoordinatorClient::Create(options.connection, agent, Clock::Real());
+  if (!client.ok()) {
+    std::fprintf(stderr, "tpsweep-worker: %s\n", std::string(client.status().message()).c_str());
+    return 1;
+  }
+  Log(LogLevel::kInfo, "worker.started",
+      {{"worker", about.worker_id},
+       {"server", options.connection.server},
+       {"slots", about.slots},
+       {"kernels", trainer::KernelSetName()}});
+  absl::Status end;
+  {
+    StopOnSignal stop(signals, agent, **client);
+    end = (*client)->Run();
+  }
+  const bool is_idle = agent.WaitUntilIdle(absl::ZeroDuration());
+  if (!end.ok()) {
+    std::fprintf(stderr, "tpsweep-worker: the server at %s refuses this worker: %s\n",
+                 options.connection.server.c_str(), std::string(end.message()).c_str());
+  } else if (!is_idle) {
+    Log(LogLevel::kWarning, "worker.stopped",
+        {{"reason", "the server did not acknowledge everything in time"}});
+  } else {
+    Log(LogLevel::kInfo, "worker.stopped");
+  }
+  if (!is_idle) ExitAtOnce(end.ok() ? 0 : 1);
+  return end.ok() ? 0 : 1;
+}
+
+}  // namespace tpsweep

@@ -1,0 +1,125 @@
+// tpsweep-worker: trains runs, for a coordinator or by itself.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "common/log.h"
+#include "worker/agent_command.h"
+#include "worker/replay_command.h"
+#include "worker/train_command.h"
+#include "worker/trainer/kernels.h"
+
+namespace {
+
+constexpr int kUsageError = 2;
+
+// Where data sets are looked for when no --data is given.
+std::vector<std::string> DefaultDataPath() {
+  std::vector<std::string> path;
+  if (const char* folders = std::getenv("TPSWEEP_DATA")) {
+    path = absl::StrSplit(folders, ':', absl::SkipEmpty());
+  }
+  path.push_back("/usr/share/datasets");
+  return path;
+}
+
+void SayIfSlow() {
+  if (tpsweep::trainer::HasV3()) return;
+  std::fprintf(stderr,
+               "tpsweep-worker: this processor lacks AVX2 or FMA; training uses the %s kernels, "
+               "which are slower\n",
+               tpsweep::trainer::KernelSetName());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using tpsweep::LogLevel;
+  signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of that write alone
+
+  CLI::App app(
+      "Trains runs for a tpsweep-server, or one run by itself.\n"
+      "SIGTERM: hands all work back and exits within 5 seconds.",
+      "tpsweep-worker");
+  app.set_version_flag("--version", "tpsweep-worker " TPSWEEP_VERSION);
+  app.fallthrough();  // --data and --log-level may follow a subcommand
+
+  tpsweep::AgentCommandOptions agent;
+  agent.version = TPSWEEP_VERSION;
+  agent.slots = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  std::vector<std::string> data_path = DefaultDataPath();
+  LogLevel log_level = LogLevel::kInfo;
+  const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
+                                                  {"info", LogLevel::kInfo},
+                                                  {"warning", LogLevel::kWarning},
+                                                  {"error", LogLevel::kError}};
+
+  app.add_option("--server", agent.connection.server, "Whom to work for (HOST:PORT)");
+  app.add_option("--slots", agent.slots,
+                 "Runs at a time; each uses the threads_per_run of its spec, by default one")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--data", data_path,
+                 "Folder with data sets; may be repeated, first match wins. Default: those of "
+                 "TPSWEEP_DATA (separated by colons), then /usr/share/datasets")
+      ->allow_extra_args(false);
+  app.add_option("--name", agent.name, "Name of this worker (default: host, process, random)");
+  app.add_option("--tls-ca", agent.connection.tls.ca, "PEM file of who may sign the server");
+  app.add_option("--tls-cert", agent.connection.tls.cert, "PEM file of this worker's certificate");
+  app.add_option("--tls-key", agent.connection.tls.key, "PEM file of this worker's key");
+  app.add_option("--log-level", log_level, "debug, info, warning or error")
+      ->transform(CLI::CheckedTransformer(levels).description(""));
+
+  tpsweep::TrainOptions train;
+  CLI::App* train_command = app.add_subcommand("train", "Trains one run without a server");
+  train_command->add_option("spec", train.spec_path, "YAML file with a training spec")->required();
+  train_command->add_option("--checkpoint", train.checkpoint_path,
+                            "Write the state here after each epoch and when stopped");
+  train_command->add_option("--resume", train.resume_path, "Go on from this checkpoint");
+  train_command
+      ->add_option("--threads", train.threads, "OpenMP threads (default: as the spec says)")
+      ->check(CLI::Range(1, 256));
+  const std::map<std::string, tpsweep::TrainOptions::Output> outputs = {
+      {"table", tpsweep::TrainOptions::Output::kTable},
+      {"json", tpsweep::TrainOptions::Output::kJson}};
+  train_command->add_option("-o,--output", train.output, "table or json")
+      ->transform(CLI::CheckedTransformer(outputs).description(""));
+
+  std::string replay_case;
+  std::string replay_out;
+  CLI::App* replay_command =
+      app.add_subcommand("replay", "Replays a recorded training and compares every tensor");
+  replay_command->add_option("case", replay_case, "Recorded case (safetensors)")->required();
+  replay_command->add_option("--out", replay_out, "Write what was computed here");
+  app.require_subcommand(0, 1);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsageError;
+  }
+  tpsweep::SetLogLevel(log_level);
+  SayIfSlow();
+
+  if (train_command->parsed()) {
+    train.data_path = data_path;
+    return tpsweep::RunTrainCommand(train);
+  }
+  if (replay_command->parsed()) {
+    return tpsweep::ReplayCommand(replay_case, replay_out, std::cout, std::cerr);
+  }
+  if (agent.connection.server.empty()) {
+    std::fprintf(stderr, "tpsweep-worker: --server HOST:PORT is required (see --help)\n");
+    return kUsageError;
+  }
+  agent.data_path = data_path;
+  return tpsweep::RunAgentCommand(agent);
+}
