@@ -1,0 +1,116 @@
+// The agent with the real trainer, on small synthetic data.
+#include <gmock/gmock.h>
+
+#include <map>
+#include <vector>
+
+#include "common/clock.h"
+#include "tests/fakes/synthetic_idx.h"
+#include "tests/fakes/training_specs.h"
+#include "worker/agent/agent.h"
+
+namespace tpsweep::agent {
+namespace {
+
+using testing::HasSubstr;
+
+class AgentTrainingTest : public testing::Test {
+ protected:
+  AgentTrainingTest() {
+    WriteSyntheticIdx(folder_.File("toy"));
+    AgentOptions options;
+    options.worker_id = "w";
+    options.slots = 2;
+    agent_ = std::make_unique<Agent>(options, data_, Clock::Real(), &trainer::TrainingRun::Create);
+    hello_ = agent_->Connect().hello();
+    v1::ServerMessage message;
+    message.mutable_welcome()->mutable_heartbeat_interval()->set_seconds(60);
+    agent_->Receive(message);
+  }
+
+  void Lease(const std::string& attempt, const v1::TrainingSpec& spec) {
+    v1::ServerMessage message;
+    message.mutable_lease()->set_attempt(attempt);
+    *message.mutable_lease()->mutable_training() = spec;
+    agent_->Receive(message);
+  }
+  // Listens until `count` attempts have ended.
+  void ListenUntilEnded(size_t count) {
+    while (completions_.size() < count) {
+      const std::optional<v1::WorkerMessage> message = agent_->Next();
+      ASSERT_TRUE(message.has_value());
+      if (message->has_completion()) {
+        completions_[message->completion().attempt()] = message->completion();
+      }
+      for (const v1::Measurement& m : message->report().measurements()) {
+        measurements_[message->report().attempt()].push_back(m);
+      }
+    }
+  }
+  // Training loss of each epoch.
+  std::vector<double> Losses(const std::string& attempt) {
+    std::vector<double> losses;
+    for (const v1::Measurement& m : measurements_[attempt]) {
+      losses.push_back(m.scalars().at("train/loss"));
+    }
+    return losses;
+  }
+
+  TempFolder folder_;
+  trainer::DataSetCache data_{{folder_.path()}};
+  std::unique_ptr<Agent> agent_;
+  v1::Hello hello_;
+  std::map<std::string, v1::Completion> completions_;
+  std::map<std::string, std::vector<v1::Measurement>> measurements_;
+};
+
+TEST_F(AgentTrainingTest, TellsWhichDataItHas) {
+  EXPECT_THAT(hello_.datasets(), testing::ElementsAre("toy"));
+}
+
+TEST_F(AgentTrainingTest, TrainsSideBySideWithTheSameResult) {
+  Lease("a/attempts/1", SmallSpec("dtp"));
+  Lease("b/attempts/1", SmallSpec("dtp"));
+  ListenUntilEnded(2);
+  for (const char* attempt : {"a/attempts/1", "b/attempts/1"}) {
+    EXPECT_EQ(completions_[attempt].outcome(), v1::ATTEMPT_OUTCOME_COMPLETED)
+        << completions_[attempt].message();
+    EXPECT_EQ(completions_[attempt].last_sequence(), 3);
+  }
+  EXPECT_EQ(Losses("a/attempts/1").size(), 3u);
+  EXPECT_EQ(Losses("a/attempts/1"), Losses("b/attempts/1"));
+}
+
+TEST_F(AgentTrainingTest, ARunThatDivergesIsInfeasible) {
+  v1::TrainingSpec spec = SmallSpec("bp");
+  spec.mutable_network()->set_activation(v1::ACTIVATION_LINEAR);
+  spec.mutable_forward()->set_lr(0, 1000);
+  spec.mutable_forward()->mutable_sgd()->set_momentum(0.9);
+  spec.set_epochs(200);
+  Lease("a/attempts/1", spec);
+  ListenUntilEnded(1);
+  EXPECT_EQ(completions_["a/attempts/1"].outcome(), v1::ATTEMPT_OUTCOME_INFEASIBLE);
+  EXPECT_THAT(completions_["a/attempts/1"].message(), HasSubstr("step"));
+}
+
+TEST_F(AgentTrainingTest, DataThatIsNotThereFailsTheRun) {
+  Lease("a/attempts/1", SmallSpec("bp", "absent"));
+  ListenUntilEnded(1);
+  EXPECT_EQ(completions_["a/attempts/1"].outcome(), v1::ATTEMPT_OUTCOME_FAILED);
+  EXPECT_THAT(completions_["a/attempts/1"].message(), HasSubstr("absent"));
+}
+
+TEST_F(AgentTrainingTest, ARealRunEndsAtItsNextMiniBatch) {
+  v1::TrainingSpec spec = SmallSpec("bp");
+  spec.set_epochs(1'000'000);
+  Lease("a/attempts/1", spec);
+  while (!agent_->Next()->has_report()) {
+  }
+  agent_->Drain();
+  ListenUntilEnded(1);
+  EXPECT_EQ(completions_["a/attempts/1"].outcome(), v1::ATTEMPT_OUTCOME_PREEMPTED);
+  EXPECT_GT(completions_["a/attempts/1"].last_sequence(), 0);
+}
+
+}  // namespace
+}  // namespace tpsweep::agent
