@@ -20,20 +20,24 @@ using google::protobuf::Value;
 
 constexpr size_t kLongestShown = 60;
 
-// Edits (insert, delete, replace a letter) that turn `a` into `b`.
+// Edits that turn `a` into `b`: insert, delete or replace a letter, or swap two
+// neighbours.
 size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+  std::vector<size_t> before_last, last(b.size() + 1);
+  std::iota(last.begin(), last.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    std::vector<size_t> row(b.size() + 1, i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({replaced, row[j - 1] + 1, last[j] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], before_last[j - 2] + 1);
+      }
     }
+    before_last = std::move(last);
+    last = std::move(row);
   }
-  return row.back();
+  return last.back();
 }
 
 bool LooksLikeNumber(absl::string_view word) {
@@ -75,9 +79,11 @@ std::string NumberText(double number) {
   const auto end = whole ? std::to_chars(buffer, std::end(buffer), number, std::chars_format::fixed)
                          : std::to_chars(buffer, std::end(buffer), number);
   std::string text(buffer, end.ptr);
-  // 1e-05: to_chars pads the exponent.
-  const size_t e = text.find('e');
-  if (e != std::string::npos && e + 2 < text.size() && text[e + 2] == '0') text.erase(e + 2, 1);
+  // 1e-05 and 1e+300: to_chars pads the exponent and gives it a sign.
+  if (const size_t e = text.find('e'); e != std::string::npos) {
+    if (text[e + 2] == '0') text.erase(e + 2, 1);
+    if (text[e + 1] == '+') text.erase(e + 1, 1);
+  }
   return text;
 }
 

@@ -11,7 +11,9 @@
 #include <sstream>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace tpsweep::spec {
 namespace {
@@ -24,6 +26,14 @@ absl::Status ErrorAt(absl::string_view file, const YAML::Mark& mark, absl::strin
   if (mark.is_null()) return absl::InvalidArgumentError(absl::StrCat(file, ": ", message));
   return absl::InvalidArgumentError(
       absl::StrCat(file, ":", mark.line + 1, ":", mark.column + 1, ": ", message));
+}
+
+// What people trip over that the parser does not name.
+bool IsIndentedByTab(absl::string_view text, int line) {
+  const std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
+  if (line < 0 || static_cast<size_t>(line) >= lines.size()) return false;
+  const absl::string_view at = lines[static_cast<size_t>(line)];
+  return absl::StrContains(at.substr(0, at.find_first_not_of(" \t")), '\t');
 }
 
 // Builds the tree from the parser's events; after an error it ignores the rest.
@@ -186,7 +196,10 @@ absl::StatusOr<YamlNodePtr> ParseYamlTree(absl::string_view text, absl::string_v
     while (builder.status().ok() && parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
-    return ErrorAt(file, error.mark, absl::StrCat("not YAML: ", error.msg));
+    const bool by_tab = IsIndentedByTab(text, error.mark.line);
+    return ErrorAt(file, error.mark,
+                   absl::StrCat("not YAML: ", error.msg,
+                                by_tab ? " (the line is indented by a tab; use spaces)" : ""));
   } catch (const std::exception& error) {
     return absl::InvalidArgumentError(absl::StrCat(file, ": not YAML: ", error.what()));
   }
