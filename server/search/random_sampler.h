@@ -1,0 +1,13 @@
+// Independent draws: trial n is a pure function of (search.seed, n), whatever
+// came before it. In a finite space the same configuration may come up again.
+#pragma once
+
+#include <memory>
+
+#include "server/search/sampler.h"
+
+namespace tpsweep::server {
+
+std::unique_ptr<Sampler> MakeRandomSampler(const v1::StudySpec& spec);
+
+}  // namespace tpsweep::server
