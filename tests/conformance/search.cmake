@@ -1,0 +1,2 @@
+tp_test(NAME sampler_conformance_test SRCS sampler_conformance_test.cc
+        DEPS server_search LABELS unit)
