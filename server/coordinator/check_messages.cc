@@ -34,7 +34,8 @@ absl::Status CheckText(absl::string_view field, absl::string_view text, size_t m
   });
   if (is_printable && text.size() >= min && text.size() <= max) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", Quoted(text), " is not ", min, " to ",
-                                                 max, " printable ASCII characters without spaces"));
+                                                 max,
+                                                 " printable ASCII characters without spaces"));
 }
 
 absl::Status CheckRange(absl::string_view field, int64_t value, int64_t min, int64_t max) {
@@ -44,11 +45,11 @@ absl::Status CheckRange(absl::string_view field, int64_t value, int64_t min, int
 }
 
 absl::Status CheckMetricName(absl::string_view field, absl::string_view name) {
-  const bool is_legal = !name.empty() && name.size() <= kMaxName &&
-                        std::all_of(name.begin(), name.end(), [](char c) {
-                          return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' ||
-                                 c == '/' || c == '.' || c == '-';
-                        });
+  const bool is_legal =
+      !name.empty() && name.size() <= kMaxName && std::all_of(name.begin(), name.end(), [](char c) {
+        return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '/' ||
+               c == '.' || c == '-';
+      });
   if (is_legal) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", Quoted(name), " is not 1 to ",
                                                  kMaxName, " of letters, digits and _/.-"));
@@ -110,8 +111,8 @@ absl::Status Check(const v1::FreeSlots& free_slots) {
 
 absl::Status Check(const v1::Report& report) {
   TP_RETURN_IF_ERROR(ParseAttemptName(report.attempt()).status());
-  TP_RETURN_IF_ERROR(CheckRange("number of report.measurements", report.measurements_size(), 0,
-                                kMaxMeasurements));
+  TP_RETURN_IF_ERROR(
+      CheckRange("number of report.measurements", report.measurements_size(), 0, kMaxMeasurements));
   for (const v1::Measurement& measurement : report.measurements()) {
     TP_RETURN_IF_ERROR(CheckMeasurement(measurement));
   }

@@ -34,10 +34,14 @@ v1::Study NewStudy(const v1::StudySpec& spec) {
 
 std::string StateName(v1::StudyState state) {
   switch (state) {
-    case v1::STUDY_STATE_ACTIVE: return "active";
-    case v1::STUDY_STATE_PAUSED: return "paused";
-    case v1::STUDY_STATE_COMPLETED: return "completed";
-    default: return "cancelled";
+    case v1::STUDY_STATE_ACTIVE:
+      return "active";
+    case v1::STUDY_STATE_PAUSED:
+      return "paused";
+    case v1::STUDY_STATE_COMPLETED:
+      return "completed";
+    default:
+      return "cancelled";
   }
 }
 
@@ -67,16 +71,15 @@ void Coordinator::CreateStudy(const v1::CreateStudyRequest& request, StudyAnswer
   if (absl::Status legal = spec::Complete(spec); !legal.ok()) return done(std::move(legal));
   if (request.validate_only()) return done(NewStudy(spec));
   if (request.idempotency_key().size() > kMaxKey) {
-    return done(absl::InvalidArgumentError(
-        absl::StrCat("idempotency_key: ", request.idempotency_key().size(),
-                     " bytes are more than ", kMaxKey)));
+    return done(absl::InvalidArgumentError(absl::StrCat(
+        "idempotency_key: ", request.idempotency_key().size(), " bytes are more than ", kMaxKey)));
   }
   const absl::StatusOr<Written> written = Create(spec, request.idempotency_key());
   if (!written.ok()) return done(written.status());
   writer_.WhenDurable(
       written->ticket,
-      [this, spec = std::move(spec), study = written->study, done = std::move(done)](
-          const absl::Status& durable) mutable {
+      [this, spec = std::move(spec), study = written->study,
+       done = std::move(done)](const absl::Status& durable) mutable {
         if (!durable.ok()) return done(durable);
         if (!study.has_value()) {  // created before, with the same key
           absl::StatusOr<v1::Study> first = store_.GetStudy(ToString(StudyName{spec.study()}));
@@ -108,8 +111,8 @@ absl::StatusOr<Coordinator::Written> Coordinator::Create(const v1::StudySpec& sp
                                                  "' already; choose another name or delete it"));
   }
   if (const auto used = keys_.find(key); !key.empty() && used != keys_.end()) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        "this idempotency key was used for study '", used->second, "', not '", spec.study(), "'"));
+    return absl::AlreadyExistsError(absl::StrCat("this idempotency key was used for study '",
+                                                 used->second, "', not '", spec.study(), "'"));
   }
   Change change(clock_.WallNow());
   state->Start(key, change);
@@ -140,8 +143,8 @@ void Coordinator::ChangeStudy(Verb verb, absl::string_view name, StudyAnswer don
   if (!written.ok()) return done(written.status());
   writer_.WhenDurable(
       written->ticket,
-      [this, name = std::string(name), study = written->study, done = std::move(done)](
-          const absl::Status& durable) mutable {
+      [this, name = std::string(name), study = written->study,
+       done = std::move(done)](const absl::Status& durable) mutable {
         if (!durable.ok()) return done(durable);
         if (!study.has_value()) return done(store_.GetStudy(name));
         study->set_waiting_reason(WaitingReason(*study));

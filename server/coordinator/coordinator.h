@@ -121,8 +121,8 @@ class Coordinator {
   void AnswerStale(SessionId session, const std::string& attempt, v1::AttemptOutcome outcome);
   void SendLease(const WorkerEntry& worker, const Lease& lease) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void EndAttempt(const std::string& attempt, v1::AttemptOutcome outcome,
-                  absl::string_view message, Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndAttempt(const std::string& attempt, v1::AttemptOutcome outcome, absl::string_view message,
+                  Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes the attempt away and queues its run again.
   void LoseAttempt(const std::string& attempt, absl::string_view why, Change& change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -149,8 +149,8 @@ class Coordinator {
 
   mutable Mutex mu_;
   std::map<int64_t, std::unique_ptr<StudyState>> studies_ ABSL_GUARDED_BY(mu_);
-  std::map<std::string, IndexEntry> index_ ABSL_GUARDED_BY(mu_);    // by S
-  std::map<std::string, std::string> keys_ ABSL_GUARDED_BY(mu_);    // idempotency key to S
+  std::map<std::string, IndexEntry> index_ ABSL_GUARDED_BY(mu_);  // by S
+  std::map<std::string, std::string> keys_ ABSL_GUARDED_BY(mu_);  // idempotency key to S
   int64_t studies_created_ ABSL_GUARDED_BY(mu_) = 0;
   WorkerRegistry workers_ ABSL_GUARDED_BY(mu_);
   LeaseTable leases_ ABSL_GUARDED_BY(mu_);

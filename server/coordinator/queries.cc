@@ -95,9 +95,8 @@ absl::StatusOr<v1::ListMeasurementsResponse> Queries::ListMeasurements(
     const v1::ListMeasurementsRequest& request) const {
   TP_RETURN_IF_ERROR(ParseResourceName(request.parent()).status());
   TP_ASSIGN_OR_RETURN(const PageRequest page, PageOf(request));
-  TP_ASSIGN_OR_RETURN(
-      Page<v1::MeasurementRecord> records,
-      store_.ListMeasurements({request.parent(), request.all_attempts()}, page));
+  TP_ASSIGN_OR_RETURN(Page<v1::MeasurementRecord> records,
+                      store_.ListMeasurements({request.parent(), request.all_attempts()}, page));
   const std::set<std::string> metrics(request.metrics().begin(), request.metrics().end());
   if (!metrics.empty()) {
     for (v1::MeasurementRecord& record : records.items) {
@@ -115,9 +114,8 @@ absl::StatusOr<v1::BestTrialsResponse> Queries::BestTrials(
   }
   TP_ASSIGN_OR_RETURN(const v1::Study study, store_.GetStudy(request.study()));
   const int count = request.count() == 0 ? kDefaultBest : std::min(request.count(), kMaxPageSize);
-  TP_ASSIGN_OR_RETURN(
-      std::vector<v1::Trial> trials,
-      store_.BestTrials(request.study(), study.spec().objective().goal(), count));
+  TP_ASSIGN_OR_RETURN(std::vector<v1::Trial> trials,
+                      store_.BestTrials(request.study(), study.spec().objective().goal(), count));
   v1::BestTrialsResponse response;
   for (v1::Trial& trial : trials) *response.add_trials() = std::move(trial);
   return response;

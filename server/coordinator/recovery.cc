@@ -29,7 +29,9 @@ absl::Status ForEach(List list, Take take) {
 absl::StatusOr<std::vector<v1::Run>> RunsOf(const Store& store, const v1::Trial& trial) {
   std::vector<v1::Run> runs;
   TP_RETURN_IF_ERROR(ForEach<v1::Run>(
-      [&](const PageRequest& page) { return store.ListRuns({trial.name(), {}}, page); },
+      [&](const PageRequest& page) {
+        return store.ListRuns({trial.name(), {}}, page);
+      },
       [&](v1::Run run) {
         runs.push_back(std::move(run));
         return absl::OkStatus();
@@ -43,12 +45,12 @@ absl::Status Coordinator::Recover() {
   MutexLock lock(mu_);
   TP_ASSIGN_OR_RETURN(revision_, store_.LastRevision());
   std::vector<v1::Study> studies;
-  TP_RETURN_IF_ERROR(ForEach<v1::Study>(
-      [this](const PageRequest& page) { return store_.ListStudies({}, page); },
-      [&studies](v1::Study study) {
-        studies.push_back(std::move(study));
-        return absl::OkStatus();
-      }));
+  TP_RETURN_IF_ERROR(
+      ForEach<v1::Study>([this](const PageRequest& page) { return store_.ListStudies({}, page); },
+                         [&studies](v1::Study study) {
+                           studies.push_back(std::move(study));
+                           return absl::OkStatus();
+                         }));
   for (v1::Study& study : studies) TP_RETURN_IF_ERROR(RecoverStudy(std::move(study)));
   TP_ASSIGN_OR_RETURN(std::vector<v1::Attempt> open, store_.OpenAttempts());
   for (v1::Attempt& attempt : open) TP_RETURN_IF_ERROR(RecoverLease(std::move(attempt)));
@@ -66,7 +68,9 @@ absl::Status Coordinator::RecoverStudy(v1::Study record) {
   auto state = std::make_unique<StudyState>(std::move(record));
   const std::string name = state->record().name();
   const absl::Status restored = ForEach<v1::Trial>(
-      [&](const PageRequest& page) { return store_.ListTrials({name, {}}, page); },
+      [&](const PageRequest& page) {
+        return store_.ListTrials({name, {}}, page);
+      },
       [&](v1::Trial trial) -> absl::Status {
         std::vector<v1::Run> runs;
         if (trial.state() == v1::TRIAL_STATE_ACTIVE) {

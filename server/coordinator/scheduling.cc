@@ -107,7 +107,9 @@ std::string Coordinator::WaitingReason(const v1::Study& study) const {
   if (!is_connected) return "no worker is connected";
   const std::vector<std::string> needed = state.NeededDatasets();
   const bool is_missing = !needed.empty() && std::none_of(needed.begin(), needed.end(),
-      [&datasets](const std::string& name) { return datasets.contains(name); });
+                                                          [&datasets](const std::string& name) {
+                                                            return datasets.contains(name);
+                                                          });
   if (is_missing) {
     return absl::StrCat("no connected worker has data set '", absl::StrJoin(needed, "' or '"),
                         "' (connected workers have: ",

@@ -16,10 +16,14 @@ std::string NeededDataset(const v1::TrainingSpec& spec) {
 
 absl::string_view EventOfEnd(v1::TrialState state) {
   switch (state) {
-    case v1::TRIAL_STATE_SUCCEEDED: return "trial.succeeded";
-    case v1::TRIAL_STATE_INFEASIBLE: return "trial.infeasible";
-    case v1::TRIAL_STATE_FAILED: return "trial.failed";
-    default: return "trial.cancelled";
+    case v1::TRIAL_STATE_SUCCEEDED:
+      return "trial.succeeded";
+    case v1::TRIAL_STATE_INFEASIBLE:
+      return "trial.infeasible";
+    case v1::TRIAL_STATE_FAILED:
+      return "trial.failed";
+    default:
+      return "trial.cancelled";
   }
 }
 
@@ -44,15 +48,24 @@ bool IsEnd(v1::StudyState state) {
 
 void AddRuns(v1::RunCounts& counts, v1::RunState state, int64_t by) {
   switch (state) {
-    case v1::RUN_STATE_QUEUED: return counts.set_queued(counts.queued() + by);
-    case v1::RUN_STATE_RUNNING: return counts.set_running(counts.running() + by);
-    case v1::RUN_STATE_PAUSED: return counts.set_paused(counts.paused() + by);
-    case v1::RUN_STATE_SUCCEEDED: return counts.set_succeeded(counts.succeeded() + by);
-    case v1::RUN_STATE_STOPPED: return counts.set_stopped(counts.stopped() + by);
-    case v1::RUN_STATE_INFEASIBLE: return counts.set_infeasible(counts.infeasible() + by);
-    case v1::RUN_STATE_FAILED: return counts.set_failed(counts.failed() + by);
-    case v1::RUN_STATE_CANCELLED: return counts.set_cancelled(counts.cancelled() + by);
-    default: return;
+    case v1::RUN_STATE_QUEUED:
+      return counts.set_queued(counts.queued() + by);
+    case v1::RUN_STATE_RUNNING:
+      return counts.set_running(counts.running() + by);
+    case v1::RUN_STATE_PAUSED:
+      return counts.set_paused(counts.paused() + by);
+    case v1::RUN_STATE_SUCCEEDED:
+      return counts.set_succeeded(counts.succeeded() + by);
+    case v1::RUN_STATE_STOPPED:
+      return counts.set_stopped(counts.stopped() + by);
+    case v1::RUN_STATE_INFEASIBLE:
+      return counts.set_infeasible(counts.infeasible() + by);
+    case v1::RUN_STATE_FAILED:
+      return counts.set_failed(counts.failed() + by);
+    case v1::RUN_STATE_CANCELLED:
+      return counts.set_cancelled(counts.cancelled() + by);
+    default:
+      return;
   }
 }
 

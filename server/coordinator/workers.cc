@@ -48,13 +48,18 @@ void SendAck(const WorkerEntry& worker, const std::string& attempt, int64_t dura
 bool HasEnded(const v1::Run& run, int64_t number, v1::AttemptOutcome outcome) {
   if (run.attempt() != number) return false;
   switch (outcome) {
-    case v1::ATTEMPT_OUTCOME_COMPLETED: return run.state() == v1::RUN_STATE_SUCCEEDED;
-    case v1::ATTEMPT_OUTCOME_INFEASIBLE: return run.state() == v1::RUN_STATE_INFEASIBLE;
-    case v1::ATTEMPT_OUTCOME_CANCELLED: return run.state() == v1::RUN_STATE_CANCELLED;
+    case v1::ATTEMPT_OUTCOME_COMPLETED:
+      return run.state() == v1::RUN_STATE_SUCCEEDED;
+    case v1::ATTEMPT_OUTCOME_INFEASIBLE:
+      return run.state() == v1::RUN_STATE_INFEASIBLE;
+    case v1::ATTEMPT_OUTCOME_CANCELLED:
+      return run.state() == v1::RUN_STATE_CANCELLED;
     case v1::ATTEMPT_OUTCOME_FAILED:
       return run.state() == v1::RUN_STATE_FAILED || run.state() == v1::RUN_STATE_QUEUED;
-    case v1::ATTEMPT_OUTCOME_PREEMPTED: return run.state() == v1::RUN_STATE_QUEUED;
-    default: return IsEnd(run.state()) && run.state() != v1::RUN_STATE_CANCELLED;
+    case v1::ATTEMPT_OUTCOME_PREEMPTED:
+      return run.state() == v1::RUN_STATE_QUEUED;
+    default:
+      return IsEnd(run.state()) && run.state() != v1::RUN_STATE_CANCELLED;
   }
 }
 
@@ -134,10 +139,17 @@ absl::StatusOr<SessionId> Coordinator::Connect(const v1::Hello& hello,
 
 absl::Status Coordinator::Receive(SessionId session, const v1::WorkerMessage& message) {
   switch (message.message_case()) {
-    case v1::WorkerMessage::kFreeSlots: TP_RETURN_IF_ERROR(Check(message.free_slots())); break;
-    case v1::WorkerMessage::kReport: TP_RETURN_IF_ERROR(Check(message.report())); break;
-    case v1::WorkerMessage::kCompletion: TP_RETURN_IF_ERROR(Check(message.completion())); break;
-    case v1::WorkerMessage::kHeartbeat: break;
+    case v1::WorkerMessage::kFreeSlots:
+      TP_RETURN_IF_ERROR(Check(message.free_slots()));
+      break;
+    case v1::WorkerMessage::kReport:
+      TP_RETURN_IF_ERROR(Check(message.report()));
+      break;
+    case v1::WorkerMessage::kCompletion:
+      TP_RETURN_IF_ERROR(Check(message.completion()));
+      break;
+    case v1::WorkerMessage::kHeartbeat:
+      break;
     case v1::WorkerMessage::kHello:
       return absl::InvalidArgumentError("hello: said twice on one stream");
     default:
@@ -182,8 +194,8 @@ bool Coordinator::TakeReport(WorkerEntry& worker, const v1::Report& report) {
   Lease& lease = *leases_.Find(report.attempt());
   Change change(clock_.WallNow());
   for (const v1::Measurement& measurement : report.measurements()) {
-    if (measurement.sequence() <= lease.last_sequence) continue;     // said before
-    if (measurement.sequence() > lease.last_sequence + 1) break;     // one is missing
+    if (measurement.sequence() <= lease.last_sequence) continue;  // said before
+    if (measurement.sequence() > lease.last_sequence + 1) break;  // one is missing
     lease.last_sequence = measurement.sequence();
     v1::MeasurementRecord& record = change.batch.measurements.emplace_back();
     record.set_attempt(report.attempt());

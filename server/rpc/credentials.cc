@@ -1,0 +1,65 @@
+#include "server/rpc/credentials.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "common/file.h"
+#include "common/status_macros.h"
+
+namespace tpsweep::server {
+namespace {
+
+constexpr int64_t kMaxPemBytes = 1 << 20;
+
+absl::StatusOr<absl::string_view> HostOf(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  if (colon == absl::string_view::npos || colon == 0 ||
+      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 || port > 65535) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--listen: '", address, "' is not HOST:PORT, such as 127.0.0.1:7070"));
+  }
+  return address.substr(0, colon);
+}
+
+bool IsLoopback(absl::string_view host) {
+  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
+    const ListenOptions& options) {
+  TP_ASSIGN_OR_RETURN(const absl::string_view host, HostOf(options.address));
+  if (options.tls_cert.empty() != options.tls_key.empty()) {
+    return absl::InvalidArgumentError("--tls-cert and --tls-key: give both or none");
+  }
+  if (options.tls_cert.empty() && !options.tls_client_ca.empty()) {
+    return absl::InvalidArgumentError("--tls-client-ca: needs --tls-cert and --tls-key");
+  }
+  if (!options.tls_cert.empty() && options.is_insecure) {
+    return absl::InvalidArgumentError("--insecure: contradicts --tls-cert");
+  }
+  if (options.tls_cert.empty()) {
+    if (!IsLoopback(host) && !options.is_insecure) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--listen: ", options.address,
+          " can be reached from other machines; give --tls-cert and "
+          "--tls-key, or --insecure if everybody on that network may use this server"));
+    }
+    return grpc::InsecureServerCredentials();
+  }
+  grpc::SslServerCredentialsOptions ssl(
+      options.tls_client_ca.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                                    : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  TP_ASSIGN_OR_RETURN(std::string cert, ReadFile(options.tls_cert, kMaxPemBytes));
+  TP_ASSIGN_OR_RETURN(std::string key, ReadFile(options.tls_key, kMaxPemBytes));
+  if (!options.tls_client_ca.empty()) {
+    TP_ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadFile(options.tls_client_ca, kMaxPemBytes));
+  }
+  ssl.pem_key_cert_pairs.push_back({std::move(key), std::move(cert)});
+  return grpc::SslServerCredentials(ssl);
+}
+
+}  // namespace tpsweep::server

@@ -1,0 +1,48 @@
+// Coordinator and store on the network: both services, health and reflection.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "grpcpp/server.h"
+#include "server/coordinator/coordinator.h"
+#include "server/coordinator/queries.h"
+#include "server/coordinator/store_writer.h"
+#include "server/rpc/credentials.h"
+#include "server/rpc/sweep_service_impl.h"
+#include "server/rpc/watch_hub.h"
+#include "server/rpc/work_stream.h"
+
+namespace tpsweep::server {
+
+class RpcServer {
+ public:
+  // All must outlive this object. To be made before `writer` starts, and
+  // stopped before it is destroyed.
+  RpcServer(const Store& store, StoreWriter& writer, Coordinator& coordinator);
+  ~RpcServer();
+
+  // Errors of MakeCredentials; kUnavailable if the address cannot be bound.
+  absl::Status Start(const ListenOptions& options);
+
+  // host:port as bound.
+  const std::string& address() const { return address_; }
+
+  // Says "not serving" and ends the watches; calls in progress go on.
+  void Drain();
+  // Ends what still runs after `patience`. The writer has been stopped, so that
+  // no call waits for it.
+  void Stop(absl::Duration patience);
+
+ private:
+  WatchHub watch_hub_;
+  Queries queries_;
+  SweepServiceImpl sweep_service_;
+  WorkerServiceImpl worker_service_;
+  std::string address_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace tpsweep::server

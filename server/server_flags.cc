@@ -1,0 +1,74 @@
+#include "server/server_flags.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+
+#include "CLI/CLI.hpp"
+
+namespace tpsweep::server {
+namespace {
+
+constexpr int kUsage = 2;
+
+// $XDG_STATE_HOME/tpsweep/tpsweep.db, or ~/.local/state/tpsweep/tpsweep.db.
+std::string DefaultStore() {
+  const char* state = std::getenv("XDG_STATE_HOME");
+  const char* home = std::getenv("HOME");
+  std::filesystem::path folder = ".";
+  if (state != nullptr && *state != '\0') {
+    folder = state;
+  } else if (home != nullptr && *home != '\0') {
+    folder = std::filesystem::path(home) / ".local" / "state";
+  }
+  return (folder / "tpsweep" / "tpsweep.db").string();
+}
+
+// For CLI11: empty if `text` is a duration of at least a second.
+std::string CheckTtl(const std::string& text) {
+  absl::Duration ttl;
+  if (absl::ParseDuration(text, &ttl) && ttl >= absl::Seconds(1) && ttl <= absl::Hours(24))
+    return "";
+  return "'" + text + "' is not a duration from 1s to 24h, such as 30s or 2m";
+}
+
+}  // namespace
+
+bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status) {
+  const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
+                                                  {"info", LogLevel::kInfo},
+                                                  {"warning", LogLevel::kWarning},
+                                                  {"error", LogLevel::kError}};
+  CLI::App app("Hands the runs of sweeps to workers and keeps what they report.");
+  app.set_version_flag("--version", TPSWEEP_VERSION);
+  flags.store = DefaultStore();
+  std::string lease_ttl = "30s";
+  app.add_option("--listen", flags.listen.address, "Address and port; port 0 takes any free one")
+      ->capture_default_str();
+  app.add_option("--store", flags.store,
+                 "SQLite file, created if it is not there; 'memory' forgets all at the end")
+      ->capture_default_str();
+  app.add_option("--port-file", flags.port_file,
+                 "File that gets HOST:PORT once the server is ready");
+  app.add_option("--lease-ttl", lease_ttl, "Silence after which a worker loses its runs")
+      ->check(CLI::Validator(CheckTtl, "DURATION"))
+      ->capture_default_str();
+  app.add_option("--tls-cert", flags.listen.tls_cert, "Certificate of the server (PEM)");
+  app.add_option("--tls-key", flags.listen.tls_key, "Key of the certificate (PEM)");
+  app.add_option("--tls-client-ca", flags.listen.tls_client_ca,
+                 "Talk only to clients and workers with a certificate of this CA (PEM)");
+  app.add_flag("--insecure", flags.listen.is_insecure,
+               "Allow plain text on an address that other machines can reach");
+  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
+      ->transform(CLI::CheckedTransformer(levels));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    exit_status = app.exit(error) == 0 ? 0 : kUsage;
+    return false;
+  }
+  absl::ParseDuration(lease_ttl, &flags.lease_ttl);
+  return true;
+}
+
+}  // namespace tpsweep::server

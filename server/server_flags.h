@@ -1,0 +1,26 @@
+// The flags of tpsweep-server.
+#pragma once
+
+#include <string>
+
+#include "absl/time/time.h"
+#include "common/log.h"
+#include "server/rpc/credentials.h"
+
+namespace tpsweep::server {
+
+struct ServerFlags {
+  ListenOptions listen;
+  // Path of an SQLite file, or "memory".
+  std::string store;
+  // Gets the address once the server is ready.
+  std::string port_file;
+  absl::Duration lease_ttl = absl::Seconds(30);
+  LogLevel log_level = LogLevel::kInfo;
+};
+
+// Reads the flags. If there is nothing to run (--help, --version, a bad flag),
+// says so on the terminal and returns false with the exit status.
+bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status);
+
+}  // namespace tpsweep::server
