@@ -1,0 +1,78 @@
+// A server and workers as real processes on this machine's loopback, with a
+// store and small data sets in a folder of their own; the test is the client.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "tests/fakes/process.h"
+#include "tests/fakes/synthetic_idx.h"
+#include "tpsweep/v1/sweep_service.grpc.pb.h"
+
+namespace tpsweep {
+
+// What one run reported, without what tells of time: (sequence, name) to the
+// number in full, as text, so that not-a-number equals itself. Element i of a
+// vector is called name[i].
+using RunNumbers = std::map<std::pair<int64_t, std::string>, std::string>;
+std::string NumberText(double value);
+
+class Cluster {
+ public:
+  Cluster();
+
+  // Starts the server, again under its old address if there was one before, and
+  // waits until it listens.
+  void StartServer(std::vector<std::string> more_flags = {"--lease-ttl", "2s"});
+  Process& server() { return *server_; }
+  const std::string& address() const { return address_; }
+
+  // With the data set `tiny`, unless `data` names another folder.
+  Process& StartWorker(const std::string& name, int slots = 1, const std::string& data = "");
+  Process& worker(const std::string& name) { return *workers_.at(name); }
+  // Any of the three programs, with its output in files of that name.
+  std::unique_ptr<Process> Start(const std::string& name, const std::string& program,
+                                 const std::vector<std::string>& arguments);
+
+  // --- as a client
+  v1::SweepService::Stub& service() { return *service_; }
+  std::unique_ptr<v1::SweepService::Stub> NewService() const;
+  // Ends the test on a spec that is refused.
+  v1::Study Create(const v1::StudySpec& spec);
+  v1::Study Get(const std::string& study);
+  std::vector<v1::Run> Runs(const std::string& study);
+  std::vector<v1::Trial> Trials(const std::string& study);
+  std::vector<v1::MeasurementRecord> Measurements(const std::string& parent,
+                                                  bool all_attempts = false);
+  std::vector<v1::Worker> Workers();
+  // Waits until the study has ended. All its runs have succeeded, or the test fails.
+  v1::Study WaitForEnd(const std::string& study, absl::Duration limit = absl::Seconds(60));
+  // Waits until some run of the study is in the middle of its training: it has
+  // reported `measurements` or more.
+  v1::Run WaitForRunning(const std::string& study, int64_t measurements = 3);
+  // All numbers of a study by run (studies/ and name cut off): what must not
+  // depend on what went wrong on the way.
+  std::map<std::string, RunNumbers> Numbers(const std::string& study);
+
+  const std::string& folder() const { return folder_.path(); }
+  std::string DataFolder() const { return folder_.File("data"); }
+
+ private:
+  TempFolder folder_;
+  std::string address_;
+  std::unique_ptr<v1::SweepService::Stub> service_;
+  std::unique_ptr<Process> server_;
+  std::map<std::string, std::unique_ptr<Process>> workers_;
+};
+
+// The study of most tests: one run of a second or two for each of `learning_rates`.
+v1::StudySpec LongStudy(const std::string& name, std::vector<double> learning_rates = {0.01});
+
+// Whether a scalar is the same whenever the run is trained again.
+bool IsReproducible(const std::string& metric);
+
+}  // namespace tpsweep
