@@ -36,8 +36,10 @@ absl::StatusOr<int> TakeIndex(absl::string_view& name, absl::string_view path) {
   if (bracket == absl::string_view::npos) return -1;
   absl::string_view digits = name.substr(bracket + 1);
   int index = -1;
-  if (!absl::ConsumeSuffix(&digits, "]") || !absl::SimpleAtoi(digits, &index) || index < 0 ||
-      digits[0] == '+') {
+  // Only one spelling: not [01], [+1] or [ 1].
+  const bool is_index = absl::ConsumeSuffix(&digits, "]") && absl::SimpleAtoi(digits, &index) &&
+                        index >= 0 && absl::StrCat(index) == digits;
+  if (!is_index) {
     return absl::NotFoundError(
         absl::StrCat(Quoted(path), ": an element of a list is written lr[0], counted from 0"));
   }

@@ -105,6 +105,7 @@ TEST(SetField, SaysWhereAPathBreaks) {
            std::pair(".", "no such field"),
            std::pair("training..epochs", "training.: no such field"),
            std::pair("training.forward.lr[-1]", "an element of a list is written lr[0]"),
+           std::pair("training.forward.lr[00]", "an element of a list is written lr[0]"),
            std::pair("training.forward.lr[0", "an element of a list is written lr[0]"),
            std::pair("training.forward.lr[99999999999]", "an element of a list is written lr[0]"),
            std::pair("space.path", "space: has no fields of its own"),
