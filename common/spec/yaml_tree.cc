@@ -28,6 +28,29 @@ absl::Status ErrorAt(absl::string_view file, const YAML::Mark& mark, absl::strin
       absl::StrCat(file, ":", mark.line + 1, ":", mark.column + 1, ": ", message));
 }
 
+// Where `text` stops being UTF-8.
+std::optional<size_t> FindBadUtf8(absl::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const size_t length = lead < 0x80   ? 1
+                          : lead < 0xC2 ? 0
+                          : lead < 0xE0 ? 2
+                          : lead < 0xF0 ? 3
+                          : lead < 0xF5 ? 4
+                                        : 0;
+    if (length == 0 || i + length > text.size()) return i;
+    for (size_t k = 1; k < length; ++k) {
+      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return i;
+    }
+    const unsigned char next = length > 1 ? static_cast<unsigned char>(text[i + 1]) : 0;
+    const bool overlong = (lead == 0xE0 && next < 0xA0) || (lead == 0xF0 && next < 0x90);
+    const bool beyond = (lead == 0xED && next > 0x9F) || (lead == 0xF4 && next > 0x8F);
+    if (overlong || beyond) return i;
+    i += length;
+  }
+  return std::nullopt;
+}
+
 // What people trip over that the parser does not name.
 bool IsIndentedByTab(absl::string_view text, int line) {
   const std::vector<absl::string_view> lines = absl::StrSplit(text, '\n');
@@ -60,6 +83,8 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     if (!status_.ok() || !CheckTag(mark, tag)) return;
+    // The parser makes a single byte of the escapes \N and \_.
+    if (FindBadUtf8(value)) return Fail(mark, "has an escape that does not make UTF-8 text");
     YamlNode node = Make(YamlNode::Kind::kScalar, mark);
     node.text = value;
     node.is_quoted = tag == "!";
@@ -153,29 +178,6 @@ class TreeBuilder final : public YAML::EventHandler {
   std::map<YAML::anchor_t, YamlNodePtr> anchors_;
   int placed_ = 0;
 };
-
-// Where `text` stops being UTF-8.
-std::optional<size_t> FindBadUtf8(absl::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const size_t length = lead < 0x80   ? 1
-                          : lead < 0xC2 ? 0
-                          : lead < 0xE0 ? 2
-                          : lead < 0xF0 ? 3
-                          : lead < 0xF5 ? 4
-                                        : 0;
-    if (length == 0 || i + length > text.size()) return i;
-    for (size_t k = 1; k < length; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return i;
-    }
-    const unsigned char next = length > 1 ? static_cast<unsigned char>(text[i + 1]) : 0;
-    const bool overlong = (lead == 0xE0 && next < 0xA0) || (lead == 0xF0 && next < 0x90);
-    const bool beyond = (lead == 0xED && next > 0x9F) || (lead == 0xF4 && next > 0x8F);
-    if (overlong || beyond) return i;
-    i += length;
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 

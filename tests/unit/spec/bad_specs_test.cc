@@ -41,6 +41,8 @@ const BadSpec kBadSpecs[] = {
      "sweep.yaml:3:8: not YAML: illegal map value (the line is indented by a tab; use spaces)"},
     {"TwoDocuments", 1, "study: s\n---", "sweep.yaml:2:1: a second document begins; one is legal"},
     {"NotUtf8", 1, "study: \xff", "sweep.yaml:1: byte 7 is not UTF-8 text"},
+    {"EscapeThatIsNotUtf8", 1, "study: \"a\\_b\"",
+     "sweep.yaml:1:8: has an escape that does not make UTF-8"},
     {"TooLarge", 1, "study: " + std::string(1 << 20, 'a'), "at most 1048576 are legal"},
     {"TooDeep", 1, "study: " + std::string(60, '[') + std::string(60, ']'),
      "sweep.yaml:1:57: nested deeper than 50"},
