@@ -32,17 +32,23 @@ std::string CheckTtl(const std::string& text) {
   return "'" + text + "' is not a duration from 1s to 24h, such as 30s or 2m";
 }
 
+const std::map<std::string, LogLevel> kLevels = {{"debug", LogLevel::kDebug},
+                                                 {"info", LogLevel::kInfo},
+                                                 {"warning", LogLevel::kWarning},
+                                                 {"error", LogLevel::kError}};
+
+std::string CheckLevel(const std::string& text) {
+  return kLevels.contains(text) ? "" : "'" + text + "' is not debug, info, warning or error";
+}
+
 }  // namespace
 
 bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status) {
-  const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
-                                                  {"info", LogLevel::kInfo},
-                                                  {"warning", LogLevel::kWarning},
-                                                  {"error", LogLevel::kError}};
   CLI::App app("Hands the runs of sweeps to workers and keeps what they report.");
   app.set_version_flag("--version", TPSWEEP_VERSION);
   flags.store = DefaultStore();
   std::string lease_ttl = "30s";
+  std::string log_level = "info";
   app.add_option("--listen", flags.listen.address, "Address and port; port 0 takes any free one")
       ->capture_default_str();
   app.add_option("--store", flags.store,
@@ -59,8 +65,9 @@ bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status) {
                  "Talk only to clients and workers with a certificate of this CA (PEM)");
   app.add_flag("--insecure", flags.listen.is_insecure,
                "Allow plain text on an address that other machines can reach");
-  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
-      ->transform(CLI::CheckedTransformer(levels));
+  app.add_option("--log-level", log_level, "debug, info, warning or error")
+      ->check(CLI::Validator(CheckLevel, "LEVEL"))
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -68,6 +75,7 @@ bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status) {
     return false;
   }
   absl::ParseDuration(lease_ttl, &flags.lease_ttl);
+  flags.log_level = kLevels.at(log_level);
   return true;
 }
 

@@ -23,8 +23,11 @@ absl::StatusOr<absl::string_view> HostOf(absl::string_view address) {
   return address.substr(0, colon);
 }
 
+// "127.example.com" is not: only digits and dots may follow.
 bool IsLoopback(absl::string_view host) {
-  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
+  return host == "localhost" || host == "[::1]" ||
+         (absl::StartsWith(host, "127.") &&
+          host.find_first_not_of("0123456789.") == absl::string_view::npos);
 }
 
 }  // namespace

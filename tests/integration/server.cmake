@@ -1,0 +1,1 @@
+tp_test(NAME server_rpc_test SRCS server_rpc_test.cc DEPS server_rpc LABELS rpc)
