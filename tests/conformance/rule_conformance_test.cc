@@ -1,0 +1,168 @@
+// What every row of the table of rules must do.
+#include <gmock/gmock.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/unit/trainer/trainee.h"
+#include "worker/trainer/parallel.h"
+
+namespace tpsweep::trainer {
+namespace {
+
+std::vector<std::string> RuleNames() {
+  std::vector<std::string> names;
+  for (const RuleEntry& rule : Rules()) names.emplace_back(rule.name);
+  return names;
+}
+
+// Two noisy rings of points and their middle: not linearly separable.
+struct ToyTask {
+  Matrix<float> x = Matrix<float>(2, kBatch);
+  Matrix<float> y = Matrix<float>::Zero(3, kBatch);
+  static constexpr Index kBatch = 96;
+
+  ToyTask() {
+    const Matrix<float> draws = RandomMatrix<float>(2, kBatch, 1);
+    for (Index b = 0; b < kBatch; ++b) {
+      const Index label = b % 3;
+      x.col(b) = static_cast<float>(label) * draws.col(b).normalized() + 0.1f * draws.col(b);
+      y(label, b) = 1;
+    }
+  }
+};
+
+class RuleConformance : public testing::TestWithParam<std::string> {
+ protected:
+  const std::string& rule() const { return GetParam(); }
+};
+
+TEST_P(RuleConformance, ShapesAreRightAndEverythingIsFinite) {
+  for (const std::vector<Index>& sizes :
+       {std::vector<Index>{5, 3}, {5, 7, 3}, {1, 1, 1, 2}, {6, 5, 9, 4, 3}}) {
+    Trainee<double> trainee(SpecOfRule(rule()), sizes);
+    // The batch may change between steps.
+    for (const Index batch : {8, 8, 3, 1}) {
+      trainee.Step(RandomMatrix<double>(sizes.front(), batch, 1),
+                   RandomTargets<double>(sizes.back(), batch, 2));
+      const Pass<double>& pass = trainee.pass;
+      for (size_t l = 1; l < sizes.size(); ++l) {
+        if (pass.target.empty()) break;
+        EXPECT_EQ(pass.target[l].rows(), sizes[l]);
+        EXPECT_EQ(pass.target[l].cols(), batch);
+        EXPECT_TRUE(pass.target[l].allFinite());
+        EXPECT_LT((pass.h[l] + pass.displacement[l] - pass.target[l]).cwiseAbs().maxCoeff(), 1e-14);
+      }
+      for (const auto parameters :
+           {trainee.network.parameters(), trainee.rule->feedback_parameters()}) {
+        for (const auto& parameter : parameters) {
+          EXPECT_EQ(parameter.gradient.rows(), parameter.value.rows()) << parameter.name;
+          EXPECT_EQ(parameter.gradient.cols(), parameter.value.cols()) << parameter.name;
+          EXPECT_TRUE(parameter.value.allFinite()) << parameter.name;
+          EXPECT_GE(parameter.layer, 1);
+          EXPECT_LE(parameter.layer, trainee.network.num_layers());
+        }
+      }
+      // One loss for each hidden layer that is reconstructed.
+      EXPECT_TRUE(trainee.rule->feedback_parameters().empty()
+                      ? trainee.feedback_losses.empty()
+                      : trainee.feedback_losses.size() == sizes.size() - 2);
+    }
+  }
+}
+
+// All parameters after a few steps of a network that is large enough for tiles
+// and shards.
+template <class S>
+std::vector<Matrix<S>> TrainLarge(const std::string& rule, int num_threads) {
+  const ScopedThreads threads(num_threads);
+  const ScopedFlushDenormals flush;
+  Trainee<S> trainee(SpecOfRule(rule), {300, 270, 260, 10});
+  const Matrix<S> x = RandomMatrix<S>(300, 140, 1);
+  const Matrix<S> y = RandomTargets<S>(10, 140, 2);
+  for (int step = 0; step < 2; ++step) trainee.Step(x, y);
+  std::vector<Matrix<S>> values;
+  for (const auto& p : trainee.network.parameters()) values.push_back(p.value);
+  for (const auto& p : trainee.rule->feedback_parameters()) values.push_back(p.value);
+  return values;
+}
+
+TEST_P(RuleConformance, SameBitsForAnyNumberOfThreads) {
+  const auto in_float = TrainLarge<float>(rule(), 1);
+  const auto in_double = TrainLarge<double>(rule(), 1);
+  for (const int num_threads : {2, 4}) {
+    EXPECT_EQ(TrainLarge<float>(rule(), num_threads), in_float);
+    EXPECT_EQ(TrainLarge<double>(rule(), num_threads), in_double);
+  }
+}
+
+TEST_P(RuleConformance, SameBitsAloneOrBesideOtherRuns) {
+  const auto alone = TrainLarge<float>(rule(), 1);
+  std::vector<std::vector<Matrix<float>>> results(3);
+  std::vector<std::thread> runs;
+  for (size_t i = 0; i < results.size(); ++i) {
+    runs.emplace_back([&, i] { results[i] = TrainLarge<float>(rule(), static_cast<int>(i) + 1); });
+  }
+  for (std::thread& run : runs) run.join();
+  for (const auto& result : results) EXPECT_EQ(result, alone);
+}
+
+TEST_P(RuleConformance, SeedsDecideTheInitialFeedback) {
+  const auto feedback = [this](uint64_t seed) {
+    Trainee<float> trainee(SpecOfRule(rule()), {4, 5, 5, 3}, seed);
+    std::vector<Matrix<float>> values;
+    for (const auto& p : trainee.rule->feedback_parameters()) values.push_back(p.value);
+    return values;
+  };
+  EXPECT_EQ(feedback(1), feedback(1));
+  if (!feedback(1).empty()) {
+    EXPECT_NE(feedback(1), feedback(2));
+  }
+}
+
+TEST_P(RuleConformance, LossFallsOnAToyTask) {
+  const ToyTask task;
+  for (const auto activation : {v1::ACTIVATION_TANH, v1::ACTIVATION_LEAKY_RELU}) {
+    v1::TrainingSpec spec = SpecOfRule(rule());
+    spec.mutable_network()->set_activation(activation);
+    spec.mutable_forward()->set_lr(0, 5e-3);
+    spec.mutable_feedback()->set_lr(0, 5e-3);
+    Trainee<float> trainee(spec, {2, 32, 32, 3});
+    const double before = trainee.Evaluate(task.x, task.y).loss;
+    for (int step = 0; step < 400; ++step) trainee.Step(task.x, task.y);
+    const LossValue after = trainee.Evaluate(task.x, task.y);
+    EXPECT_LT(after.loss, 0.5 * before);
+    EXPECT_LT(after.num_misclassified, ToyTask::kBatch / 5);
+  }
+}
+
+TEST_P(RuleConformance, FeedbackLossFalls) {
+  const ToyTask task;
+  Trainee<float> trainee(SpecOfRule(rule()), {2, 16, 16, 3});
+  if (trainee.rule->feedback_parameters().empty()) GTEST_SKIP() << "learns no feedback";
+  const auto mean_loss = [&](int num_steps) {
+    double sum = 0;
+    for (int step = 0; step < num_steps; ++step) {
+      trainee.ComputeGradients(task.x, task.y);
+      trainee.feedback.Step(trainee.rule->feedback_parameters());
+      for (const double loss : trainee.feedback_losses) sum += loss / num_steps;
+    }
+    return sum;
+  };
+  const double early = mean_loss(20);
+  mean_loss(300);
+  EXPECT_LT(mean_loss(20), 0.95 * early);
+}
+
+TEST_P(RuleConformance, FindsItselfInTheTable) {
+  const v1::TrainingSpec spec = SpecOfRule(rule());
+  EXPECT_EQ(RuleOf(spec).name, rule());
+  EXPECT_EQ(RuleOf(spec).kind, spec.rule_case());
+}
+
+INSTANTIATE_TEST_SUITE_P(AllRules, RuleConformance, testing::ValuesIn(RuleNames()),
+                         [](const auto& test) { return test.param; });
+
+}  // namespace
+}  // namespace tpsweep::trainer

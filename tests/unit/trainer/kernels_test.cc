@@ -1,0 +1,221 @@
+// The elementwise loops against libm, in every table that this processor can run.
+#include "worker/trainer/kernels.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <vector>
+
+#include "common/random.h"
+
+namespace tpsweep::trainer {
+namespace {
+
+template <class S>
+std::vector<const Kernels<S>*> Tables() {
+  std::vector<const Kernels<S>*> tables = {&BaselineKernels<S>()};
+  if (HasV3()) tables.push_back(&V3Kernels<S>());
+  return tables;
+}
+
+template <class S>
+class KernelsTest : public testing::Test {};
+using Types = testing::Types<float, double>;
+TYPED_TEST_SUITE(KernelsTest, Types);
+
+// Magnitudes from far below rounding to far beyond saturation, both signs.
+template <class S>
+std::vector<S> WholeRange(double largest) {
+  std::vector<S> values = {0};
+  for (double x = 1e-30; x < largest; x *= 1.0007) {
+    values.push_back(static_cast<S>(x));
+    values.push_back(static_cast<S>(-x));
+  }
+  return values;
+}
+
+// Largest error in units of the last place of the exact value.
+template <class S, class Exact>
+double WorstUlps(const std::vector<S>& x, const std::vector<S>& y, Exact exact) {
+  double worst = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double truth = static_cast<double>(exact(static_cast<long double>(x[i])));
+    const S nearest = static_cast<S>(truth);
+    const double ulp = static_cast<double>(
+        std::nextafter(std::abs(nearest), std::numeric_limits<S>::infinity()) - std::abs(nearest));
+    worst = std::max(worst, std::abs(static_cast<double>(y[i]) - truth) / ulp);
+  }
+  return worst;
+}
+
+TYPED_TEST(KernelsTest, TanhSigmoidAndExpAgreeWithLibm) {
+  using S = TypeParam;
+  for (const Kernels<S>* kernels : Tables<S>()) {
+    const std::vector<S> x = WholeRange<S>(1e4);
+    std::vector<S> y(x.size());
+    kernels->tanh(x.size(), x.data(), y.data());
+    EXPECT_LT(WorstUlps(x, y, [](long double v) { return std::tanh(v); }), 4);
+
+    const std::vector<S> in_range = WholeRange<S>(80);
+    y.resize(in_range.size());
+    kernels->sigmoid(in_range.size(), in_range.data(), y.data());
+    EXPECT_LT(WorstUlps(in_range, y, [](long double v) { return 1 / (1 + std::exp(-v)); }), 4);
+    kernels->exp(in_range.size(), in_range.data(), y.data());
+    EXPECT_LT(WorstUlps(in_range, y, [](long double v) { return std::exp(v); }), 3);
+  }
+}
+
+TYPED_TEST(KernelsTest, SpecialValues) {
+  using S = TypeParam;
+  const S inf = std::numeric_limits<S>::infinity();
+  const S nan = std::numeric_limits<S>::quiet_NaN();
+  // Long enough for the vector part of every loop.
+  const std::vector<S> x = {inf, -inf, nan, 0, -0.0, 1e30f, -1e30f, nan, inf, -inf, nan,
+                            0,   1,    -1,  2, -2,   3,     -3,     nan, nan, nan,  nan};
+  for (const Kernels<S>* kernels : Tables<S>()) {
+    std::vector<S> y(x.size());
+    kernels->tanh(x.size(), x.data(), y.data());
+    EXPECT_EQ(y[0], 1);
+    EXPECT_EQ(y[1], -1);
+    EXPECT_EQ(y[3], 0);
+    EXPECT_TRUE(std::signbit(y[4]));
+    EXPECT_EQ(y[5], 1);
+    EXPECT_EQ(y[6], -1);
+    for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(std::isnan(y[i]), std::isnan(x[i])) << i;
+
+    kernels->exp(x.size(), x.data(), y.data());
+    EXPECT_EQ(y[0], inf);
+    EXPECT_EQ(y[1], 0);
+    EXPECT_EQ(y[3], 1);
+    for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(std::isnan(y[i]), std::isnan(x[i])) << i;
+
+    kernels->sigmoid(x.size(), x.data(), y.data());
+    EXPECT_EQ(y[0], 1);
+    EXPECT_LT(y[1], 1e-37);
+    for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(std::isnan(y[i]), std::isnan(x[i])) << i;
+
+    kernels->relu(x.size(), x.data(), y.data());
+    EXPECT_EQ(y[0], inf);
+    EXPECT_EQ(y[1], 0);
+    for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(std::isnan(y[i]), std::isnan(x[i])) << i;
+
+    std::vector<S> d(x.size(), nan);
+    kernels->leaky_relu_derivative(x.size(), 0, x.data(), d.data());
+    for (const S value : d) EXPECT_TRUE(std::isnan(value));
+    EXPECT_TRUE(std::isnan(kernels->sum_of_squares(x.size(), x.data())));
+  }
+}
+
+TYPED_TEST(KernelsTest, DerivativesOfTheLeakyKindsAreOneAtZero) {
+  using S = TypeParam;
+  for (const Kernels<S>* kernels : Tables<S>()) {
+    const std::vector<S> a = {0, -0.0, -1, 1};
+    std::vector<S> d = {5, 5, 5, 5};
+    kernels->leaky_relu_derivative(a.size(), 0, a.data(), d.data());
+    EXPECT_THAT(d, testing::ElementsAre(5, 5, 0, 5));
+    kernels->leaky_relu_derivative(a.size(), S{0.5}, a.data(), d.data());
+    EXPECT_THAT(d, testing::ElementsAre(5, 5, 0, 5));
+  }
+}
+
+TYPED_TEST(KernelsTest, ArithmeticAgreesWithPlainLoops) {
+  using S = TypeParam;
+  RandomStream random(3);
+  for (const size_t n : {0, 1, 7, 8, 9, 63, 1000}) {
+    std::vector<S> x(n), y(n);
+    double squares = 0;
+    for (size_t i = 0; i < n; ++i) {
+      x[i] = static_cast<S>(random.NextNormal());
+      y[i] = static_cast<S>(random.NextNormal());
+      squares += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+    }
+    for (const Kernels<S>* kernels : Tables<S>()) {
+      std::vector<S> z(n);
+      kernels->add(n, x.data(), y.data(), z.data());
+      for (size_t i = 0; i < n; ++i) EXPECT_EQ(z[i], x[i] + y[i]);
+      kernels->subtract(n, x.data(), y.data(), z.data());
+      for (size_t i = 0; i < n; ++i) EXPECT_EQ(z[i], x[i] - y[i]);
+      kernels->scale(n, S{3}, x.data(), z.data());
+      for (size_t i = 0; i < n; ++i) EXPECT_EQ(z[i], 3 * x[i]);
+      z = y;
+      kernels->add_scaled(n, S{2}, x.data(), z.data());
+      for (size_t i = 0; i < n; ++i) EXPECT_EQ(z[i], y[i] + 2 * x[i]);
+      EXPECT_NEAR(kernels->sum_of_squares(n, x.data()), squares, 1e-12 * (1 + squares));
+    }
+  }
+}
+
+// Box-Muller on the bits of common/random.h, by libm in double.
+std::vector<double> ReferenceGaussians(size_t n, uint64_t key, uint64_t step, uint32_t layer) {
+  std::vector<double> normals;
+  for (uint32_t block = 0; normals.size() < n; ++block) {
+    const auto bits =
+        Philox(key, {block, layer, static_cast<uint32_t>(step), static_cast<uint32_t>(step >> 32)});
+    for (size_t pair = 0; pair < 4; pair += 2) {
+      const double u = (static_cast<double>(bits[pair]) + 0.5) * 0x1p-32;
+      const double angle = 2 * std::numbers::pi * static_cast<double>(bits[pair + 1]) * 0x1p-32;
+      normals.push_back(std::sqrt(-2 * std::log(u)) * std::cos(angle));
+      normals.push_back(std::sqrt(-2 * std::log(u)) * std::sin(angle));
+    }
+  }
+  normals.resize(n);
+  return normals;
+}
+
+TYPED_TEST(KernelsTest, GaussiansAreBoxMullerOfPhilox) {
+  using S = TypeParam;
+  constexpr size_t kCount = 1000003;
+  constexpr uint64_t kKey = 0x123456789abcdef0;
+  constexpr uint64_t kStep = 0x500000003;
+  const std::vector<double> reference = ReferenceGaussians(kCount, kKey, kStep, 4);
+  const double tolerance = sizeof(S) == 4 ? 2e-6 : 1e-14;
+  for (const Kernels<S>* kernels : Tables<S>()) {
+    std::vector<S> draws(kCount);
+    kernels->gaussian(kCount, kKey, kStep, 4, 0, draws.data());
+    double worst = 0;
+    for (size_t i = 0; i < kCount; ++i) {
+      worst = std::max(worst, std::abs(static_cast<double>(draws[i]) - reference[i]));
+    }
+    EXPECT_LT(worst, tolerance);
+    // A part of the stream is the same wherever it starts.
+    std::vector<S> part(101);
+    kernels->gaussian(part.size(), kKey, kStep, 4, 250, part.data());
+    for (size_t i = 0; i < part.size(); ++i) EXPECT_EQ(part[i], draws[1000 + i]) << i;
+  }
+}
+
+TYPED_TEST(KernelsTest, GaussiansHaveTheMomentsOfTheStandardNormal) {
+  using S = TypeParam;
+  constexpr size_t kCount = 1000000;
+  std::vector<S> draws(kCount);
+  GetKernels<S>().gaussian(kCount, 99, 1, 1, 0, draws.data());
+  double mean = 0, variance = 0, fourth = 0;
+  for (const S draw : draws) {
+    const double square = static_cast<double>(draw) * static_cast<double>(draw);
+    mean += static_cast<double>(draw) / kCount;
+    variance += square / kCount;
+    fourth += square * square / kCount;
+  }
+  EXPECT_NEAR(mean, 0, 5e-3);  // five standard errors
+  EXPECT_NEAR(variance, 1, 7.1e-3);
+  EXPECT_NEAR(fourth, 3, 4.9e-2);
+}
+
+TEST(KernelSetTest, NamesTheTableThatRuns) {
+  EXPECT_STREQ(KernelSetName(), HasV3() ? "x86-64-v3" : "baseline");
+  EXPECT_EQ(&GetKernels<float>(), HasV3() ? &V3Kernels<float>() : &BaselineKernels<float>());
+}
+
+// The vectors published with Random123.
+TEST(PhiloxTest, KnownAnswers) {
+  EXPECT_THAT(Philox(0, {0, 0, 0, 0}),
+              testing::ElementsAre(0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8));
+  constexpr uint32_t kOnes = 0xffffffff;
+  EXPECT_THAT(Philox(~uint64_t{0}, {kOnes, kOnes, kOnes, kOnes}),
+              testing::ElementsAre(0x408f276d, 0x41c83b0e, 0xa20bdc7c, 0x6d5451fd));
+}
+
+}  // namespace
+}  // namespace tpsweep::trainer

@@ -1,0 +1,84 @@
+#include "worker/trainer/loss.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/unit/trainer/trainee.h"
+
+namespace tpsweep::trainer {
+namespace {
+
+TEST(LossTest, OutputErrorIsTheGradient) {
+  constexpr double kStep = 1e-6;
+  for (const v1::Loss kind : {v1::LOSS_CROSS_ENTROPY, v1::LOSS_MSE}) {
+    // One-hot rows, and soft ones whose sum is not 1.
+    for (const Matrix<double>& y : {RandomTargets<double>(4, 6, 1),
+                                    Matrix<double>(RandomMatrix<double>(4, 6, 2).cwiseAbs())}) {
+      Matrix<double> h = RandomMatrix<double>(4, 6, 3);
+      Matrix<double> e;
+      EvaluateLoss(kind, h, y, &e);
+      for (Index i = 0; i < h.size(); ++i) {
+        const double at = h.data()[i];
+        h.data()[i] = at + kStep;
+        const double up = EvaluateLoss<double>(kind, h, y, nullptr).loss;
+        h.data()[i] = at - kStep;
+        const double down = EvaluateLoss<double>(kind, h, y, nullptr).loss;
+        h.data()[i] = at;
+        EXPECT_NEAR(e.data()[i], (up - down) / (2 * kStep), 1e-9);
+      }
+    }
+  }
+}
+
+TEST(LossTest, KnownValues) {
+  Matrix<double> h(2, 2), y(2, 2), e;
+  h << 0, 3,  //
+      0, 1;
+  y << 1, 0,  //
+      0, 1;
+  const LossValue entropy = EvaluateLoss(v1::LOSS_CROSS_ENTROPY, h, y, &e);
+  EXPECT_NEAR(entropy.loss, (std::log(2.0) + std::log(1 + std::exp(2.0))) / 2, 1e-15);
+  EXPECT_NEAR(e(0, 0), -0.25, 1e-15);
+  const LossValue squares = EvaluateLoss(v1::LOSS_MSE, h, y, &e);
+  EXPECT_NEAR(squares.loss, (1 + 9) / 4.0, 1e-15);
+  EXPECT_NEAR(e(0, 1), 2 * 3 / 4.0, 1e-15);
+}
+
+TEST(LossTest, TheFirstOfEqualOutputsIsTheAnswer) {
+  const Matrix<double> h = Matrix<double>::Zero(3, 2);
+  Matrix<double> y(3, 2);
+  y << 1, 0,  //
+      0, 1,   //
+      0, 0;
+  EXPECT_EQ(EvaluateLoss<double>(v1::LOSS_CROSS_ENTROPY, h, y, nullptr).num_misclassified, 1);
+  EXPECT_EQ(EvaluateLoss<double>(v1::LOSS_MSE, h, y, nullptr).num_misclassified, 1);
+}
+
+TEST(LossTest, HugeLogitsDoNotOverflowAndNanShows) {
+  Matrix<float> h(2, 1), y(2, 1), e;
+  h << 1e30f, -1e30f;
+  y << 1, 0;
+  EXPECT_EQ(EvaluateLoss(v1::LOSS_CROSS_ENTROPY, h, y, &e).loss, 0);
+  EXPECT_TRUE(e.allFinite());
+  for (const Index at : {0, 1}) {
+    h << 0, 0;
+    h(at, 0) = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_TRUE(std::isnan(EvaluateLoss(v1::LOSS_CROSS_ENTROPY, h, y, &e).loss));
+    EXPECT_TRUE(std::isnan(EvaluateLoss(v1::LOSS_MSE, h, y, &e).loss));
+  }
+}
+
+TEST(LossTest, OneHotRowsHaveTheirHeight) {
+  Matrix<float> y(3, 2);
+  FillOneHot<float>({2, 0}, 0.9, y);
+  Matrix<float> expected(3, 2);
+  expected << 0, 0.9f,  //
+      0, 0,             //
+      0.9f, 0;
+  EXPECT_EQ(y, expected);
+}
+
+}  // namespace
+}  // namespace tpsweep::trainer

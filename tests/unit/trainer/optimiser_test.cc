@@ -1,0 +1,158 @@
+// The optimisers against twins written from the formulas of training.proto.
+#include "worker/trainer/optimiser.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "tests/fakes/status_matchers.h"
+#include "tests/unit/trainer/trainee.h"
+
+namespace tpsweep::trainer {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<Parameter<double>> TwoLayers() {
+  std::vector<Parameter<double>> parameters;
+  parameters.push_back(MakeParameter<double>("W1", 1, RandomMatrix<double>(3, 4, 1)));
+  parameters.push_back(MakeParameter<double>("b1", 1, RandomMatrix<double>(3, 1, 2)));
+  parameters.push_back(MakeParameter<double>("W2", 2, RandomMatrix<double>(2, 3, 3)));
+  return parameters;
+}
+
+void SetGradients(std::vector<Parameter<double>>& parameters, uint64_t step) {
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const Matrix<double>& value = parameters[i].value;
+    parameters[i].gradient =
+        RandomMatrix<double>(value.rows(), value.cols(), DeriveSeed(step, uint64_t{i}));
+  }
+}
+
+v1::Optimiser AdamSpec() {
+  v1::Optimiser spec;
+  spec.add_lr(0.01);
+  spec.set_weight_decay(0.1);
+  spec.mutable_adam()->set_beta1(0.8);
+  spec.mutable_adam()->set_beta2(0.95);
+  spec.mutable_adam()->add_epsilon(1e-3);
+  return spec;
+}
+
+TEST(OptimiserTest, AdamIsPyTorchsFormula) {
+  v1::Optimiser spec = AdamSpec();
+  spec.clear_lr();
+  spec.add_lr(0.01);
+  spec.add_lr(0.05);
+  spec.mutable_adam()->add_epsilon(1e-2);
+  auto parameters = TwoLayers();
+  auto twin = parameters;
+  auto optimiser = Optimiser<double>::Create(spec, parameters, 2, /*lr_divisor=*/0.5, {});
+  TP_ASSERT_OK(optimiser);
+  std::vector<Matrix<double>> m, v;
+  for (const auto& p : twin) {
+    m.push_back(Matrix<double>::Zero(p.value.rows(), p.value.cols()));
+    v.push_back(m.back());
+  }
+  for (int t = 1; t <= 5; ++t) {
+    SetGradients(parameters, static_cast<uint64_t>(t));
+    optimiser->Step(absl::MakeSpan(parameters));
+    for (size_t i = 0; i < twin.size(); ++i) {
+      const double lr = (twin[i].layer == 1 ? 0.01 : 0.05) / 0.5;
+      const double epsilon = twin[i].layer == 1 ? 1e-3 : 1e-2;
+      const Matrix<double> g = parameters[i].gradient + 0.1 * twin[i].value;
+      m[i] = 0.8 * m[i] + 0.2 * g;
+      v[i] = 0.95 * v[i] + 0.05 * g.cwiseProduct(g);
+      twin[i].value.array() -= lr / (1 - std::pow(0.8, t)) * m[i].array() /
+                               (v[i].array().sqrt() / std::sqrt(1 - std::pow(0.95, t)) + epsilon);
+      EXPECT_LT((parameters[i].value - twin[i].value).cwiseAbs().maxCoeff(), 1e-14);
+    }
+  }
+  EXPECT_EQ(optimiser->num_steps(), 5);
+}
+
+TEST(OptimiserTest, SgdWithMomentumAndWeightDecay) {
+  for (const double momentum : {0.0, 0.7}) {
+    v1::Optimiser spec;
+    spec.add_lr(0.1);
+    spec.set_weight_decay(0.2);
+    spec.mutable_sgd()->set_momentum(momentum);
+    auto parameters = TwoLayers();
+    auto twin = parameters;
+    auto optimiser = Optimiser<double>::Create(spec, parameters, 2, 1, {});
+    TP_ASSERT_OK(optimiser);
+    std::vector<Matrix<double>> buffer(twin.size());
+    for (int t = 1; t <= 3; ++t) {
+      SetGradients(parameters, static_cast<uint64_t>(t));
+      optimiser->Step(absl::MakeSpan(parameters));
+      for (size_t i = 0; i < twin.size(); ++i) {
+        const Matrix<double> g = parameters[i].gradient + 0.2 * twin[i].value;
+        buffer[i] = t == 1 ? g : Matrix<double>(momentum * buffer[i] + g);
+        twin[i].value -= 0.1 * buffer[i];
+        EXPECT_LT((parameters[i].value - twin[i].value).cwiseAbs().maxCoeff(), 1e-14);
+      }
+    }
+  }
+}
+
+TEST(OptimiserTest, UntrainedLayersKeepTheirBits) {
+  auto parameters = TwoLayers();
+  const auto before = parameters;
+  auto optimiser = Optimiser<double>::Create(AdamSpec(), parameters, 2, 1, {2});
+  TP_ASSERT_OK(optimiser);
+  SetGradients(parameters, 1);
+  optimiser->Step(absl::MakeSpan(parameters));
+  EXPECT_EQ(parameters[0].value, before[0].value);
+  EXPECT_EQ(parameters[1].value, before[1].value);
+  EXPECT_NE(parameters[2].value, before[2].value);
+  ASSERT_EQ(optimiser->state().size(), 2u);
+  EXPECT_EQ(optimiser->state()[0].name, "adam_m/W2");
+  EXPECT_EQ(optimiser->state()[1].name, "adam_v/W2");
+}
+
+TEST(OptimiserTest, AListMustHaveOneElementForEachLayer) {
+  const auto parameters = TwoLayers();
+  v1::Optimiser spec = AdamSpec();
+  for (int i = 0; i < 2; ++i) spec.add_lr(1);
+  EXPECT_THAT(Optimiser<double>::Create(spec, parameters, 2, 1, {}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("lr: has 3 elements")));
+  spec.clear_lr();
+  EXPECT_THAT(Optimiser<double>::Create(spec, parameters, 2, 1, {}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("lr: has 0 elements")));
+  spec = AdamSpec();
+  for (int i = 0; i < 2; ++i) spec.mutable_adam()->add_epsilon(1);
+  EXPECT_THAT(
+      Optimiser<double>::Create(spec, parameters, 2, 1, {}),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("adam.epsilon: has 3 elements")));
+}
+
+TEST(OptimiserTest, StateMovedToAnotherGoesOnInTheSameBits) {
+  v1::Optimiser momentum;
+  momentum.add_lr(0.1);
+  momentum.mutable_sgd()->set_momentum(0.9);
+  for (const v1::Optimiser& spec : {AdamSpec(), momentum}) {
+    auto parameters = TwoLayers();
+    auto one = Optimiser<double>::Create(spec, parameters, 2, 1, {});
+    TP_ASSERT_OK(one);
+    for (uint64_t t = 1; t <= 3; ++t) {
+      SetGradients(parameters, t);
+      one->Step(absl::MakeSpan(parameters));
+    }
+    auto copy = parameters;
+    auto two = Optimiser<double>::Create(spec, copy, 2, 1, {});
+    TP_ASSERT_OK(two);
+    two->set_num_steps(one->num_steps());
+    ASSERT_EQ(two->state().size(), one->state().size());
+    for (size_t i = 0; i < one->state().size(); ++i) {
+      two->state()[i].value = one->state()[i].value;
+    }
+    SetGradients(parameters, 4);
+    SetGradients(copy, 4);
+    one->Step(absl::MakeSpan(parameters));
+    two->Step(absl::MakeSpan(copy));
+    for (size_t i = 0; i < copy.size(); ++i) EXPECT_EQ(copy[i].value, parameters[i].value);
+  }
+}
+
+}  // namespace
+}  // namespace tpsweep::trainer

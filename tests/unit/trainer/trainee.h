@@ -1,0 +1,118 @@
+// A network in training, without data sets, epochs or checkpoints: the mini-batch
+// step of learning_rule.h, for tests and benchmarks of the numerical core.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/random.h"
+#include "worker/trainer/learning_rule.h"
+#include "worker/trainer/loss.h"
+#include "worker/trainer/network.h"
+#include "worker/trainer/noise.h"
+#include "worker/trainer/optimiser.h"
+#include "worker/trainer/rules/bp.h"
+
+namespace tpsweep::trainer {
+
+// A complete spec as common/spec would fill it, with the rule of that name.
+inline v1::TrainingSpec SpecOfRule(const std::string& rule) {
+  v1::TrainingSpec spec;
+  spec.set_loss(v1::LOSS_CROSS_ENTROPY);
+  spec.set_soft_target(0.9);
+  v1::Network& network = *spec.mutable_network();
+  network.set_activation(v1::ACTIVATION_TANH);
+  network.set_output_activation(v1::ACTIVATION_LINEAR);
+  network.set_leaky_slope(0.2);
+  network.set_initialiser(v1::INITIALISER_XAVIER_NORMAL);
+  network.set_bias(true);
+  for (v1::Optimiser* optimiser : {spec.mutable_forward(), spec.mutable_feedback()}) {
+    optimiser->add_lr(1e-3);
+    optimiser->mutable_adam()->set_beta1(0.9);
+    optimiser->mutable_adam()->set_beta2(0.999);
+    optimiser->mutable_adam()->add_epsilon(1e-8);
+    optimiser->set_weight_decay(0);
+  }
+  if (rule == "bp") spec.mutable_bp();
+  if (rule == "dtp") {
+    spec.mutable_dtp()->set_target_stepsize(0.1);
+    spec.mutable_dtp()->set_sigma(0.1);
+  }
+  if (rule == "ddtp_linear") {
+    spec.mutable_ddtp_linear()->set_target_stepsize(0.05);
+    spec.mutable_ddtp_linear()->set_sigma(0.05);
+  }
+  return spec;
+}
+
+template <class S>
+Matrix<S> RandomMatrix(Index rows, Index cols, uint64_t key) {
+  RandomStream random(key);
+  Matrix<S> m(rows, cols);
+  for (Index i = 0; i < m.size(); ++i) m.data()[i] = static_cast<S>(random.NextNormal());
+  return m;
+}
+
+// One-hot columns of random classes.
+template <class S>
+Matrix<S> RandomTargets(Index num_classes, Index batch, uint64_t key) {
+  RandomStream random(key);
+  Matrix<S> y = Matrix<S>::Zero(num_classes, batch);
+  for (Index b = 0; b < batch; ++b) {
+    y(static_cast<Index>(random.NextBelow(static_cast<uint64_t>(num_classes))), b) = 1;
+  }
+  return y;
+}
+
+template <class S>
+class Trainee {
+ public:
+  Trainee(v1::TrainingSpec spec_in, std::vector<Index> sizes, uint64_t seed = 7,
+          std::vector<int> trained_layers = {})
+      : spec(std::move(spec_in)),
+        network(spec.network(), sizes,
+                RuleOf(spec).layers_without_bias(spec, static_cast<int>(sizes.size()) - 1),
+                DeriveSeed(seed, "forward")),
+        rule(MakeRule<S>(spec, network, DeriveSeed(seed, "feedback"))),
+        noise(DeriveSeed(seed, "noise")),
+        forward(*Optimiser<S>::Create(spec.forward(), network.parameters(), network.num_layers(),
+                                      spec.normalize_lr() ? rule->target_stepsize() : 1,
+                                      trained_layers)),
+        feedback(*Optimiser<S>::Create(spec.feedback(), rule->feedback_parameters(),
+                                       network.num_layers(), 1, {})) {}
+
+  // Forward pass, loss and output error.
+  LossValue Evaluate(const Matrix<S>& x, const Matrix<S>& y) {
+    network.Forward(x, pass);
+    return EvaluateLoss(spec.loss(), pass.h.back(), y, &pass.output_error);
+  }
+
+  // All gradients, no step.
+  LossValue ComputeGradients(const Matrix<S>& x, const Matrix<S>& y) {
+    const LossValue loss = Evaluate(x, y);
+    rule->ComputeUpdate(network, pass);
+    noise.set_step(step++);
+    rule->ComputeFeedbackUpdate(network, pass, noise, feedback_losses);
+    return loss;
+  }
+
+  LossValue Step(const Matrix<S>& x, const Matrix<S>& y) {
+    const LossValue loss = ComputeGradients(x, y);
+    feedback.Step(rule->feedback_parameters());
+    forward.Step(network.parameters());
+    return loss;
+  }
+
+  v1::TrainingSpec spec;
+  Network<S> network;
+  std::unique_ptr<LearningRule<S>> rule;
+  CounterNoise<S> noise;
+  Optimiser<S> forward, feedback;
+  Pass<S> pass;
+  std::vector<double> feedback_losses;
+  uint64_t step = 0;
+};
+
+}  // namespace tpsweep::trainer
