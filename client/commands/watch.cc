@@ -1,0 +1,44 @@
+#include "client/commands/watch.h"
+
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "client/follow.h"
+#include "client/interrupt.h"
+#include "client/values.h"
+
+namespace tpsweep::client {
+
+absl::StatusOr<ExitStatus> WatchToEnd(Session& session, Connection& connection,
+                                      const std::string& study) {
+  const Interrupt interrupt;
+  Progress progress = session.MakeProgress();
+  const absl::StatusOr<v1::Study> ended =
+      FollowStudy(connection, study, interrupt, progress, session.clock);
+  progress.Finish();
+  if (ended.ok()) {
+    session.Say(absl::StrCat("see: tpsweep results ", BareName(study)));
+    return ToExitStatus(*ended);
+  }
+  if (absl::IsCancelled(ended.status()) || absl::IsDeadlineExceeded(ended.status())) {
+    return absl::Status(ended.status().code(),
+                        absl::StrCat(ended.status().message(),
+                                     "; the study goes on: tpsweep watch ", BareName(study)));
+  }
+  return ended.status();
+}
+
+void AddWatch(CLI::App& app, Command& chosen) {
+  CLI::App* sub = app.add_subcommand("watch", "Show the progress of a study until it ends");
+  auto study = std::make_shared<std::string>();
+  sub->add_option("STUDY", *study, "Name of the study")->required();
+  sub->callback([&chosen, study] {
+    chosen = [study](Session& session) -> absl::StatusOr<ExitStatus> {
+      auto connection = Connection::Open(session.connection, session.clock);
+      if (!connection.ok()) return connection.status();
+      return WatchToEnd(session, **connection, StudyResource(*study));
+    };
+  });
+}
+
+}  // namespace tpsweep::client

@@ -1,0 +1,27 @@
+// Waits for the end of a study, and shows how far it is.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/connection.h"
+#include "client/interrupt.h"
+#include "client/progress.h"
+#include "common/clock.h"
+#include "tpsweep/v1/study.pb.h"
+
+namespace tpsweep::client {
+
+// Returns the study once it has ended. Survives restarts of the server. Calls
+// `each_turn`, if given, a few times a second; its error ends the wait.
+//   kCancelled         `interrupt` was asked to stop
+//   kDeadlineExceeded  the connection's time-out has passed
+//   kUnavailable       the server has been away for too long
+//   others             as the server said (kNotFound: no such study)
+absl::StatusOr<v1::Study> FollowStudy(Connection& connection, const std::string& study,
+                                      const Interrupt& interrupt, Progress& progress, Clock& clock,
+                                      const std::function<absl::Status()>& each_turn = nullptr);
+
+}  // namespace tpsweep::client

@@ -1,0 +1,105 @@
+#include "client/results_json.h"
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "client/values.h"
+
+namespace tpsweep::client {
+namespace {
+
+Json VectorJson(const v1::Vector& vector) {
+  Json values = Json::array();
+  for (const double value : vector.values()) values.push_back(value);
+  return values;
+}
+
+// Scalars and vectors of one measurement, by name.
+std::map<std::string, Json> Metrics(const v1::Measurement& measurement) {
+  std::map<std::string, Json> metrics;
+  for (const auto& [name, value] : measurement.scalars()) metrics[name] = value;
+  for (const auto& [name, vector] : measurement.vectors()) metrics[name] = VectorJson(vector);
+  return metrics;
+}
+
+// {name: [one value an epoch]}; null where an epoch lacks what others have.
+Json HistoryJson(const std::vector<v1::Measurement>& epochs) {
+  std::map<std::string, Json> history;
+  for (size_t epoch = 0; epoch < epochs.size(); ++epoch) {
+    for (auto& [name, value] : Metrics(epochs[epoch])) {
+      history.try_emplace(name, std::vector<Json>(epochs.size())).first->second[epoch] = value;
+    }
+  }
+  return history;
+}
+
+}  // namespace
+
+Json ParametersJson(const v1::Trial& trial) {
+  Json parameters = Json::object();
+  for (const v1::Assignment& assignment : trial.parameters()) {
+    parameters[assignment.path()] = ParameterJson(assignment.value());
+  }
+  return parameters;
+}
+
+Json ResultsJson(const StudyResults& results, bool with_history) {
+  Json runs = Json::array();
+  for (const TrialResults& trial : results.trials) {
+    for (const v1::Run& run : trial.runs) {
+      Json entry = {{"run", run.name()},
+                    {"trial", run.trial()},
+                    {"replicate", run.replicate()},
+                    {"seed", run.seed()},
+                    {"state", StateText(run.state())},
+                    {"parameters", ParametersJson(trial.trial)},
+                    {"metrics", Metrics(run.latest())}};
+      if (with_history) {
+        const auto history = results.history.find(run.name());
+        entry["history"] =
+            history == results.history.end() ? Json::object() : HistoryJson(history->second);
+      }
+      runs.push_back(std::move(entry));
+    }
+  }
+  return {{"version", kJsonVersion},
+          {"study", BareName(results.study.name())},
+          {"state", StateText(results.study.state())},
+          {"runs", std::move(runs)}};
+}
+
+void WriteRunsCsv(const StudyResults& results, std::ostream& out) {
+  std::vector<std::string> paths;
+  for (const v1::Parameter& parameter : results.study.spec().space()) {
+    paths.push_back(parameter.path());
+  }
+  std::set<std::string> metrics;
+  for (const TrialResults& trial : results.trials) {
+    for (const v1::Run& run : trial.runs) {
+      for (const auto& [name, value] : run.latest().scalars()) metrics.insert(name);
+    }
+  }
+
+  std::vector<Json> record = {"run", "trial", "replicate", "seed", "state"};
+  record.insert(record.end(), paths.begin(), paths.end());
+  record.insert(record.end(), metrics.begin(), metrics.end());
+  out << CsvRecord(record);
+
+  for (const TrialResults& trial : results.trials) {
+    for (const v1::Run& run : trial.runs) {
+      record = {run.name(), run.trial(), run.replicate(), run.seed(), StateText(run.state())};
+      for (const std::string& path : paths) {
+        const google::protobuf::Value* value = FindParameter(trial.trial, path);
+        record.push_back(value == nullptr ? Json() : ParameterJson(*value));
+      }
+      for (const std::string& name : metrics) {
+        const auto scalar = run.latest().scalars().find(name);
+        record.push_back(scalar == run.latest().scalars().end() ? Json() : Json(scalar->second));
+      }
+      out << CsvRecord(record);
+    }
+  }
+}
+
+}  // namespace tpsweep::client
