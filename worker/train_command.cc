@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <map>
@@ -29,15 +30,15 @@ constexpr int kStopped = 4;
 
 constexpr int64_t kMaxSpecBytes = 1 << 20;
 
-volatile sig_atomic_t interrupted = 0;
+std::atomic<bool> interrupted = false;  // lock-free: a signal handler may set it
 
 // SIGINT and SIGTERM set `interrupted` for as long as this lives.
 class InterruptScope {
  public:
   InterruptScope() {
-    interrupted = 0;
+    interrupted = false;
     struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = 1; };
+    action.sa_handler = [](int) { interrupted = true; };
     action.sa_flags = SA_RESTART;
     sigaction(SIGINT, &action, &old_int_);
     sigaction(SIGTERM, &action, &old_term_);
@@ -183,7 +184,7 @@ absl::StatusOr<int> TrainOnce(const TrainOptions& options) {
           if (is_table) PrintTableLine(measurement);
           measurements.push_back(measurement);
         },
-        [] { return interrupted != 0; }, save);
+        [] { return interrupted.load(); }, save);
     if (result.end == TrainingRun::End::kStopped) save();
   }
   const Ending ending = EndingOf(result.end);
