@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,14 +10,19 @@
 
 namespace tpsweep::server {
 
+namespace {
+
 // Others (a backup, the sqlite3 shell) may hold the file for a moment.
 constexpr int kBusyMilliseconds = 5000;
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const std::string& path,
                                                                          Access access) {
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                     (access == Access::kWrite ? SQLITE_OPEN_CREATE : 0);
   sqlite3* db = nullptr;
+  errno = 0;
   const int code = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
   if (code != SQLITE_OK) {
     absl::Status error = SqliteError(db, code, absl::StrCat("opening ", path));
@@ -60,29 +66,31 @@ absl::Status SqliteConnection::Run(Sql sql) {
 }
 
 absl::Status SqliteConnection::Execute(const std::string& script) {
+  errno = 0;
   const int code = sqlite3_exec(db_, script.c_str(), nullptr, nullptr, nullptr);
   return code == SQLITE_OK ? absl::OkStatus()
                            : SqliteError(db_, code, absl::StrCat("preparing ", path_));
 }
 
-absl::StatusOr<std::string> SqliteConnection::QueryText(const std::string& query) {
+template <class T, class Read>
+absl::StatusOr<T> SqliteConnection::Query(const std::string& query, Read read) {
+  errno = 0;
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v2(db_, query.c_str(), -1, &statement, nullptr);
   if (code != SQLITE_OK) return SqliteError(db_, code, absl::StrCat("reading ", path_));
   const std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> owned(statement, &sqlite3_finalize);
   SqliteStatement use(statement);
   TP_ASSIGN_OR_RETURN(const bool has_row, use.Next());
-  return has_row ? std::string(use.Bytes(0)) : std::string();
+  return has_row ? read(use) : T();
+}
+
+absl::StatusOr<std::string> SqliteConnection::QueryText(const std::string& query) {
+  return Query<std::string>(query,
+                            [](const SqliteStatement& row) { return std::string(row.Bytes(0)); });
 }
 
 absl::StatusOr<int64_t> SqliteConnection::QueryInteger(const std::string& query) {
-  sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v2(db_, query.c_str(), -1, &statement, nullptr);
-  if (code != SQLITE_OK) return SqliteError(db_, code, absl::StrCat("reading ", path_));
-  const std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> owned(statement, &sqlite3_finalize);
-  SqliteStatement use(statement);
-  TP_ASSIGN_OR_RETURN(const bool has_row, use.Next());
-  return has_row ? use.Integer(0) : 0;
+  return Query<int64_t>(query, [](const SqliteStatement& row) { return row.Integer(0); });
 }
 
 void SqliteConnection::RollBack() {

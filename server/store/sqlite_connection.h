@@ -45,6 +45,10 @@ class SqliteConnection {
  private:
   SqliteConnection(std::string path, sqlite3* db) : path_(std::move(path)), db_(db) {}
 
+  // What `read` makes of the first row; T() if there is none.
+  template <class T, class Read>
+  absl::StatusOr<T> Query(const std::string& query, Read read);
+
   std::string path_;
   sqlite3* db_;
   std::array<sqlite3_stmt*, kNumSql> statements_{};

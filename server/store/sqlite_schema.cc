@@ -75,6 +75,12 @@ absl::Status NotAStore(const std::string& path, absl::string_view what) {
       absl::StrCat(path, " is ", what, ", not a tpsweep store; it was left as it is"));
 }
 
+uint32_t BigEndian(const char* bytes, size_t size) {
+  uint32_t number = 0;
+  for (size_t i = 0; i < size; ++i) number = number << 8 | static_cast<unsigned char>(bytes[i]);
+  return number;
+}
+
 // Either the whole step and its version, or nothing.
 absl::Status ApplyStep(SqliteConnection& connection, const char* step, size_t version) {
   TP_RETURN_IF_ERROR(connection.Execute("BEGIN IMMEDIATE"));
@@ -101,7 +107,7 @@ absl::Status CheckStoreFile(const std::string& path) {
   if (std::filesystem::exists(path + "-journal", error)) return absl::OkStatus();
 
   std::ifstream in(path, std::ios::binary);
-  if (!in.is_open()) return absl::PermissionDeniedError(absl::StrCat(path, ": cannot be read"));
+  if (!in.is_open()) return absl::UnavailableError(absl::StrCat("store ", path, " cannot be read"));
   char header[72] = {};
   in.read(header, sizeof(header));
   const auto size = static_cast<size_t>(in.gcount());
@@ -110,11 +116,18 @@ absl::Status CheckStoreFile(const std::string& path) {
   if (size < sizeof(header) || absl::string_view(header, kMagic.size()) != kMagic) {
     return NotAStore(path, "not an SQLite file");
   }
-  uint32_t application = 0;
-  for (size_t i = 68; i < 72; ++i) {
-    application = application << 8 | static_cast<unsigned char>(header[i]);
+  if (BigEndian(header + 68, 4) != kApplicationId)
+    return NotAStore(path, "another application's SQLite file");
+
+  // SQLite itself misses whole pages only. With a log beside it the file may be
+  // behind, and is made good from there.
+  const size_t page_bytes = BigEndian(header + 16, 2) == 1 ? 65536 : BigEndian(header + 16, 2);
+  const uintmax_t file_bytes = std::filesystem::file_size(path, error);
+  const bool has_log = std::filesystem::exists(path + "-wal", error);
+  if (page_bytes == 0 || (file_bytes % page_bytes != 0 && !has_log)) {
+    return absl::DataLossError(absl::StrCat(path, " is cut short: its ", file_bytes,
+                                            " bytes are not whole pages of ", page_bytes));
   }
-  if (application != kApplicationId) return NotAStore(path, "another application's SQLite file");
   return absl::OkStatus();
 }
 

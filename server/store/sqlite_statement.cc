@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -12,11 +13,14 @@
 namespace tpsweep::server {
 
 absl::Status SqliteError(sqlite3* db, int code, absl::string_view doing) {
+  const int last_error = errno;
   std::string message = absl::StrCat("store: ", doing, ": ", sqlite3_errstr(code));
   if (db != nullptr) {
     const absl::string_view detail = sqlite3_errmsg(db);
     if (detail != sqlite3_errstr(code)) absl::StrAppend(&message, " (", detail, ")");
-    const int system_error = sqlite3_system_errno(db);
+    // SQLite does not keep the reason of a commit that failed.
+    const int kept_error = sqlite3_system_errno(db);
+    const int system_error = kept_error != 0 ? kept_error : last_error;
     if (((code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN) && system_error != 0) {
       absl::StrAppend(&message, ": ", std::strerror(system_error));
     }
@@ -87,6 +91,7 @@ void SqliteStatement::Note(int code) {
 absl::StatusOr<bool> SqliteStatement::Next() {
   sqlite3* const db = sqlite3_db_handle(statement_);
   if (bind_code_ != SQLITE_OK) return SqliteError(db, bind_code_, "binding a parameter");
+  errno = 0;
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;

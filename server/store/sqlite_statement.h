@@ -17,7 +17,8 @@ struct sqlite3_stmt;
 namespace tpsweep::server {
 
 // What SQLite's result `code` of `db` means to the store's callers: kDataLoss for a
-// damaged file, kUnavailable for a medium that cannot be used now.
+// damaged file, kUnavailable for a medium that cannot be used now. errno is that of
+// the failed call, or 0.
 absl::Status SqliteError(sqlite3* db, int code, absl::string_view doing);
 
 class SqliteStatement {
