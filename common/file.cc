@@ -42,7 +42,8 @@ class Descriptor {
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes) {
-  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Not blocking: a pipe without a writer would keep open() waiting.
+  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.fd() < 0) return ErrnoStatus("open", path);
   struct stat info {};
   if (fstat(file.fd(), &info) != 0) return ErrnoStatus("look at", path);
