@@ -123,7 +123,7 @@ TYPED_TEST(KernelsTest, DerivativesOfTheLeakyKindsAreOneAtZero) {
 TYPED_TEST(KernelsTest, ArithmeticAgreesWithPlainLoops) {
   using S = TypeParam;
   RandomStream random(3);
-  for (const size_t n : {0, 1, 7, 8, 9, 63, 1000}) {
+  for (const size_t n : std::vector<size_t>{0, 1, 7, 8, 9, 63, 1000}) {
     std::vector<S> x(n), y(n);
     double squares = 0;
     for (size_t i = 0; i < n; ++i) {
