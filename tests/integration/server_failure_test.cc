@@ -74,7 +74,7 @@ class Watcher {
 
 TEST(ServerFailureTest, AfterKillMinusNineWorkAndWatchersGoOn) {
   Cluster cluster;
-  cluster.StartServer({"--lease-ttl", "20s"});
+  cluster.StartServer({"--lease-ttl", "8s"});
   cluster.StartWorker("w1");
   cluster.StartWorker("w2");
   Watcher watcher(cluster);
@@ -86,7 +86,7 @@ TEST(ServerFailureTest, AfterKillMinusNineWorkAndWatchersGoOn) {
 
   cluster.server().Signal(SIGKILL);
   ASSERT_THAT(cluster.server().WaitForExit(), Optional(-SIGKILL));
-  cluster.StartServer({"--lease-ttl", "20s"});
+  cluster.StartServer({"--lease-ttl", "8s"});
   // What was acknowledged is there.
   EXPECT_GE(cluster.Measurements(before.name()).size(), measured);
   cluster.WaitForEnd(study);
@@ -136,9 +136,9 @@ TEST(ServerFailureTest, ListeningBeyondThisMachineNeedsTlsOrConsent) {
   EXPECT_THAT(open->Errors(), HasSubstr("--insecure"));
 }
 
-TEST(ServerFailureTest, ServerAndWorkerDrainOnSigterm) {
+TEST(ServerFailureTest, ADrainedServerLeavesTheRunsToItsSuccessor) {
   Cluster cluster;
-  cluster.StartServer();
+  cluster.StartServer({"--lease-ttl", "8s"});
   Process& worker = cluster.StartWorker("w1");
   const std::string study = cluster.Create(LongStudy("drained")).name();
   cluster.WaitForRunning(study);
@@ -146,7 +146,7 @@ TEST(ServerFailureTest, ServerAndWorkerDrainOnSigterm) {
   EXPECT_THAT(cluster.server().WaitForExit(absl::Seconds(10)), Optional(0))
       << cluster.server().Errors();
   // The worker waits for the next server, and the run goes on there.
-  cluster.StartServer();
+  cluster.StartServer({"--lease-ttl", "8s"});
   cluster.WaitForEnd(study);
   EXPECT_EQ(cluster.Runs(study).at(0).attempt(), 1);
   EXPECT_TRUE(worker.is_running());

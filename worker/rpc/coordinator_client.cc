@@ -89,7 +89,8 @@ CoordinatorClient::CoordinatorClient(CoordinatorClientOptions options,
     : options_(std::move(options)),
       credentials_(std::move(credentials)),
       agent_(agent),
-      clock_(clock) {}
+      clock_(clock),
+      longest_pause_(options_.longest_pause) {}
 
 CoordinatorClient::~CoordinatorClient() = default;
 
@@ -114,7 +115,7 @@ absl::Status CoordinatorClient::Run() {
       is_loss_logged = true;
     }
     Pause(pause * (0.5 + 0.5 * jitter.NextUniform()));
-    pause = std::min(2 * pause, options_.longest_pause);
+    pause = std::min(2 * pause, longest_pause_);
   }
   return absl::OkStatus();
 }
@@ -134,6 +135,10 @@ CoordinatorClient::StreamEnd CoordinatorClient::RunStream() {
   v1::ServerMessage received;
   if (stream->Write(agent_.Connect()) && stream->Read(&received)) {
     end.was_welcome = true;
+    const absl::Duration lease_ttl = absl::Seconds(received.welcome().lease_ttl().seconds());
+    if (lease_ttl > absl::ZeroDuration()) {
+      longest_pause_ = std::min(options_.longest_pause, lease_ttl / 4);
+    }
     Log(LogLevel::kInfo, "server.connected",
         {{"server", options_.server}, {"version", received.welcome().server_version()}});
     std::thread writer([&] {

@@ -68,6 +68,9 @@ class CoordinatorClient {
   const std::shared_ptr<grpc::ChannelCredentials> credentials_;
   Agent& agent_;
   Clock& clock_;
+  // Short enough to be back before a server that was started again gives up on
+  // us. Used by Run only.
+  absl::Duration longest_pause_;
 
   Mutex mu_;
   CondVar stopped_;
