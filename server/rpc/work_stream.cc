@@ -38,7 +38,11 @@ class WorkStream final : public grpc::ServerBidiReactor<v1::WorkerMessage, v1::S
     if (!outbox_.empty()) StartWrite(&outbox_.front());
   }
   void OnCancel() override { End(absl::CancelledError("the worker is gone")); }
-  void OnDone() override { self_.reset(); }
+  void OnDone() override {
+    // Once more: the stream may have been cancelled while Hello was being taken.
+    coordinator_.Disconnect(session_);
+    self_.reset();
+  }
 
   void Send(v1::ServerMessage message) override {
     MutexLock lock(mu_);
