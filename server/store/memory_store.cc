@@ -22,10 +22,9 @@ std::string_view Std(absl::string_view text) { return {text.data(), text.size()}
 // cannot fail half-way.
 class MemoryStore::CommitCheck {
  public:
-  explicit CommitCheck(const MemoryStore& store) ABSL_EXCLUSIVE_LOCKS_REQUIRED(store.mu_)
-      : store_(store), last_revision_(store.last_revision_) {}
+  explicit CommitCheck(const State& state) : state_(state), last_revision_(state.last_revision) {}
 
-  absl::Status Check(const WriteBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+  absl::Status Check(const WriteBatch& batch) {
     for (const std::string& name : batch.deleted_studies) {
       TP_ASSIGN_OR_RETURN(const StudyName study, ParseStudyName(name));
       deleted_.insert(study.study);
@@ -70,39 +69,37 @@ class MemoryStore::CommitCheck {
   };
 
   // What the store has of `study`, unless these batches delete it.
-  const StudyData* Stored(const std::string& study) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
-    return deleted_.contains(study) ? nullptr : store_.Find(study);
+  const StudyData* Stored(const std::string& study) const {
+    return deleted_.contains(study) ? nullptr : state_.Find(study);
   }
   template <class Name>
-  absl::Status Require(const Name& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+  absl::Status Require(const Name& name) const {
     const StudyName study{name.study};
     if (!Has(study)) return NoSuch(study);
     return Has(name) ? absl::OkStatus() : NoSuch(name);
   }
-  bool Has(const StudyName& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+  bool Has(const StudyName& name) const {
     return added_.contains(name.study) || Stored(name.study) != nullptr;
   }
-  bool Has(const TrialName& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+  bool Has(const TrialName& name) const {
     return Has(name.study, Key<1>{name.trial}, &Added::trials, &StudyData::trials);
   }
-  bool Has(const RunName& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+  bool Has(const RunName& name) const {
     return Has(name.study, Key<2>{name.trial, name.replicate}, &Added::runs, &StudyData::runs);
   }
-  bool Has(const AttemptName& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+  bool Has(const AttemptName& name) const {
     return Has(name.study, Key<3>{name.trial, name.replicate, name.attempt}, &Added::attempts,
                &StudyData::attempts);
   }
   template <class K, class AddedSet, class StoredMap>
-  bool Has(const std::string& study, const K& key, AddedSet added_set, StoredMap stored_map) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(store_.mu_) {
+  bool Has(const std::string& study, const K& key, AddedSet added_set, StoredMap stored_map) const {
     const auto added = added_.find(study);
     if (added != added_.end() && (added->second.*added_set).contains(key)) return true;
     const StudyData* stored = Stored(study);
     return stored != nullptr && (stored->*stored_map).contains(key);
   }
 
-  const MemoryStore& store_;
+  const State& state_;
   int64_t last_revision_;
   std::set<std::string> deleted_;
   std::map<std::string, Added> added_;
@@ -110,19 +107,19 @@ class MemoryStore::CommitCheck {
 
 absl::Status MemoryStore::Commit(absl::Span<const WriteBatch> batches) {
   MutexLock lock(mu_);
-  CommitCheck check(*this);
+  CommitCheck check(state_);
   for (const WriteBatch& batch : batches) TP_RETURN_IF_ERROR(check.Check(batch));
-  for (const WriteBatch& batch : batches) Apply(batch);
+  for (const WriteBatch& batch : batches) state_.Apply(batch);
   return absl::OkStatus();
 }
 
-void MemoryStore::Apply(const WriteBatch& batch) {
+void MemoryStore::State::Apply(const WriteBatch& batch) {
   for (const std::string& name : batch.deleted_studies) Delete(ParseStudyName(name)->study);
   for (const v1::Study& record : batch.studies) {
     const auto [entry, is_new] =
-        order_.try_emplace(ParseStudyName(record.name())->study, last_order_ + 1);
-    if (is_new) ++last_order_;
-    studies_[{entry->second}].record = record;
+        order.try_emplace(ParseStudyName(record.name())->study, last_order + 1);
+    if (is_new) ++last_order;
+    studies[{entry->second}].record = record;
   }
   for (const v1::Trial& record : batch.trials) {
     const TrialName name = *ParseTrialName(record.name());
@@ -144,30 +141,30 @@ void MemoryStore::Apply(const WriteBatch& batch) {
             record.measurement());
   }
   for (const v1::Event& event : batch.events) {
-    events_[event.revision()] = {StudyOfEvent(event), event};
-    last_revision_ = event.revision();
+    events[event.revision()] = {StudyOfEvent(event), event};
+    last_revision = event.revision();
   }
 }
 
-void MemoryStore::Delete(absl::string_view study) {
-  const auto order = order_.find(Std(study));
-  if (order != order_.end()) {
-    studies_.erase({order->second});
-    order_.erase(order);
+void MemoryStore::State::Delete(absl::string_view study) {
+  const auto entry = order.find(Std(study));
+  if (entry != order.end()) {
+    studies.erase({entry->second});
+    order.erase(entry);
   }
-  std::erase_if(events_, [&](const auto& event) { return event.second.study == Std(study); });
+  std::erase_if(events, [&](const auto& event) { return event.second.study == Std(study); });
 }
 
-MemoryStore::StudyData& MemoryStore::Of(const std::string& study) {
-  return studies_.at({order_.at(study)});
+MemoryStore::StudyData& MemoryStore::State::Of(const std::string& study) {
+  return studies.at({order.at(study)});
 }
 
-const MemoryStore::StudyData* MemoryStore::Find(absl::string_view study) const {
-  const auto order = order_.find(Std(study));
-  return order == order_.end() ? nullptr : &studies_.at({order->second});
+const MemoryStore::StudyData* MemoryStore::State::Find(absl::string_view study) const {
+  const auto entry = order.find(Std(study));
+  return entry == order.end() ? nullptr : &studies.at({entry->second});
 }
 
-absl::StatusOr<const MemoryStore::StudyData*> MemoryStore::FindParent(
+absl::StatusOr<const MemoryStore::StudyData*> MemoryStore::State::FindParent(
     const ResourceName& parent) const {
   const StudyData* study = Find(parent.study);
   if (study == nullptr) return NoSuch(StudyName{parent.study});
@@ -184,7 +181,7 @@ absl::StatusOr<const MemoryStore::StudyData*> MemoryStore::FindParent(
 absl::StatusOr<v1::Study> MemoryStore::GetStudy(absl::string_view name) const {
   TP_ASSIGN_OR_RETURN(const StudyName study, ParseStudyName(name));
   MutexLock lock(mu_);
-  const StudyData* found = Find(study.study);
+  const StudyData* found = state_.Find(study.study);
   if (found == nullptr) return NoSuch(study);
   return found->record;
 }
@@ -192,7 +189,7 @@ absl::StatusOr<v1::Study> MemoryStore::GetStudy(absl::string_view name) const {
 absl::StatusOr<v1::Run> MemoryStore::GetRun(absl::string_view name) const {
   TP_ASSIGN_OR_RETURN(const RunName run, ParseRunName(name));
   MutexLock lock(mu_);
-  const StudyData* study = Find(run.study);
+  const StudyData* study = state_.Find(run.study);
   if (study == nullptr) return NoSuch(run);
   const auto found = study->runs.find({run.trial, run.replicate});
   if (found == study->runs.end()) return NoSuch(run);
@@ -205,7 +202,7 @@ absl::StatusOr<Page<v1::Study>> MemoryStore::ListStudies(const StudyFilter& filt
   const std::string prefix = "studies/" + filter.name_prefix;
   MutexLock lock(mu_);
   PageBuilder<v1::Study, 1> builder(page, query.list);
-  for (auto it = studies_.upper_bound(query.after); it != studies_.end(); ++it) {
+  for (auto it = state_.studies.upper_bound(query.after); it != state_.studies.end(); ++it) {
     const v1::Study& record = it->second.record;
     if (!Selects(query.states, record.state()) || !record.name().starts_with(prefix)) continue;
     if (!builder.Add(it->first, record)) break;
@@ -217,7 +214,7 @@ absl::StatusOr<Page<v1::Trial>> MemoryStore::ListTrials(const TrialFilter& filte
                                                         const PageRequest& page) const {
   TP_ASSIGN_OR_RETURN(const ListQuery<1> query, PlanList(filter, page));
   MutexLock lock(mu_);
-  TP_ASSIGN_OR_RETURN(const StudyData* study, FindParent(query.parent));
+  TP_ASSIGN_OR_RETURN(const StudyData* study, state_.FindParent(query.parent));
   PageBuilder<v1::Trial, 1> builder(page, query.list);
   for (auto it = study->trials.upper_bound(query.after); it != study->trials.end(); ++it) {
     if (!Selects(query.states, it->second.state())) continue;
@@ -230,7 +227,7 @@ absl::StatusOr<Page<v1::Run>> MemoryStore::ListRuns(const RunFilter& filter,
                                                     const PageRequest& page) const {
   TP_ASSIGN_OR_RETURN(const ListQuery<2> query, PlanList(filter, page));
   MutexLock lock(mu_);
-  TP_ASSIGN_OR_RETURN(const StudyData* study, FindParent(query.parent));
+  TP_ASSIGN_OR_RETURN(const StudyData* study, state_.FindParent(query.parent));
   PageBuilder<v1::Run, 2> builder(page, query.list);
   const auto end = study->runs.upper_bound(query.last);
   for (auto it = study->runs.upper_bound(query.after); it != end; ++it) {
@@ -244,7 +241,7 @@ absl::StatusOr<Page<v1::MeasurementRecord>> MemoryStore::ListMeasurements(
     const MeasurementFilter& filter, const PageRequest& page) const {
   TP_ASSIGN_OR_RETURN(const ListQuery<4> query, PlanList(filter, page));
   MutexLock lock(mu_);
-  TP_ASSIGN_OR_RETURN(const StudyData* study, FindParent(query.parent));
+  TP_ASSIGN_OR_RETURN(const StudyData* study, state_.FindParent(query.parent));
   PageBuilder<v1::MeasurementRecord, 4> builder(page, query.list);
   const auto end = study->measurements.upper_bound(query.last);
   for (auto it = study->measurements.upper_bound(query.after); it != end; ++it) {
@@ -261,7 +258,7 @@ absl::StatusOr<Page<v1::MeasurementRecord>> MemoryStore::ListMeasurements(
 absl::StatusOr<std::vector<v1::Attempt>> MemoryStore::OpenAttempts() const {
   MutexLock lock(mu_);
   std::vector<v1::Attempt> open;
-  for (const auto& [order, study] : studies_) {
+  for (const auto& [order, study] : state_.studies) {
     for (const auto& [key, attempt] : study.attempts) {
       if (attempt.outcome() == v1::ATTEMPT_OUTCOME_UNSPECIFIED) open.push_back(attempt);
     }
@@ -272,7 +269,7 @@ absl::StatusOr<std::vector<v1::Attempt>> MemoryStore::OpenAttempts() const {
 absl::StatusOr<int64_t> MemoryStore::LastSequence(absl::string_view attempt) const {
   TP_ASSIGN_OR_RETURN(const AttemptName name, ParseAttemptName(attempt));
   MutexLock lock(mu_);
-  const StudyData* study = Find(name.study);
+  const StudyData* study = state_.Find(name.study);
   if (study == nullptr) return 0;
   const Key<3> key = {name.trial, name.replicate, name.attempt};
   const auto above = study->measurements.lower_bound({key[0], key[1], key[2] + 1, 0});
@@ -285,7 +282,7 @@ absl::StatusOr<std::vector<v1::Trial>> MemoryStore::BestTrials(absl::string_view
                                                                v1::Goal goal, int count) const {
   TP_ASSIGN_OR_RETURN(const StudyName name, ParseStudyName(study));
   MutexLock lock(mu_);
-  const StudyData* found = Find(name.study);
+  const StudyData* found = state_.Find(name.study);
   if (found == nullptr) return NoSuch(name);
   std::vector<const v1::Trial*> best;
   for (const auto& [key, trial] : found->trials) {
@@ -316,7 +313,7 @@ absl::StatusOr<std::vector<v1::Event>> MemoryStore::ListEvents(absl::string_view
   }
   MutexLock lock(mu_);
   std::vector<v1::Event> events;
-  for (auto it = events_.upper_bound(after_revision); it != events_.end(); ++it) {
+  for (auto it = state_.events.upper_bound(after_revision); it != state_.events.end(); ++it) {
     if (static_cast<int>(events.size()) >= limit) break;
     if (only.empty() || it->second.study == only) events.push_back(it->second.record);
   }
@@ -325,7 +322,7 @@ absl::StatusOr<std::vector<v1::Event>> MemoryStore::ListEvents(absl::string_view
 
 absl::StatusOr<int64_t> MemoryStore::LastRevision() const {
   MutexLock lock(mu_);
-  return last_revision_;
+  return state_.last_revision;
 }
 
 }  // namespace tpsweep::server

@@ -51,21 +51,25 @@ class MemoryStore final : public Store {
     v1::Event record;
   };
 
-  // The study with all that belongs to it, or null.
-  const StudyData* Find(absl::string_view study) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::StatusOr<const StudyData*> FindParent(const ResourceName& parent) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // The batch has been checked: every parent is there.
-  void Apply(const WriteBatch& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Delete(absl::string_view study) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  StudyData& Of(const std::string& study) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // All there is.
+  struct State {
+    std::map<Key<1>, StudyData> studies;                // by order of creation
+    std::map<std::string, int64_t, std::less<>> order;  // by name
+    std::map<int64_t, EventData> events;
+    int64_t last_order = 0;
+    int64_t last_revision = 0;
+
+    // The study with all that belongs to it, or null.
+    const StudyData* Find(absl::string_view study) const;
+    absl::StatusOr<const StudyData*> FindParent(const ResourceName& parent) const;
+    // The batch has been checked: every parent is there.
+    void Apply(const WriteBatch& batch);
+    void Delete(absl::string_view study);
+    StudyData& Of(const std::string& study);
+  };
 
   mutable Mutex mu_;
-  std::map<Key<1>, StudyData> studies_ ABSL_GUARDED_BY(mu_);                // by order of creation
-  std::map<std::string, int64_t, std::less<>> order_ ABSL_GUARDED_BY(mu_);  // by name
-  std::map<int64_t, EventData> events_ ABSL_GUARDED_BY(mu_);
-  int64_t last_order_ ABSL_GUARDED_BY(mu_) = 0;
-  int64_t last_revision_ ABSL_GUARDED_BY(mu_) = 0;
+  State state_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace tpsweep::server
