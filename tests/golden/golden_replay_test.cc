@@ -133,6 +133,8 @@ TEST(GoldenReplayErrors, NamesWhatIsNotSupported) {
       {"[6, 5, 4, 3]", "[[3, 8, 8], 5, 4, 3]", "convolutional layers are not supported"},
       {"[6, 5, 4, 3]", "[6, 5, -4, 3]", "'sizes'"},
       {"[6, 5, 4, 3]", "7", "'sizes'"},
+      {"[6, 5, 4, 3]", "[1000000, 1000000, 3]",
+       "tensor 'init/W1' has shape [5, 6]; expected [1000000, 1000000]"},
       {R"("steps": 3)", R"("steps": -3)", "'steps'"},
       {R"("steps": 3)", R"("steps": 4)", "tensor 'step3/x' is missing"},
       {R"("eta": 0.2195)", R"("eta": 0)", "'eta'"},

@@ -285,6 +285,31 @@ absl::StatusOr<const Tensor*> Float64(const SafetensorsFile& file, const std::st
   return &it->second;
 }
 
+absl::StatusOr<const Tensor*> WithShape(const SafetensorsFile& file, const std::string& name,
+                                        const std::vector<int64_t>& expected) {
+  TP_ASSIGN_OR_RETURN(const Tensor* tensor, Float64(file, name));
+  if (tensor->shape == expected) return tensor;
+  return absl::InvalidArgumentError(absl::StrCat("tensor '", name, "' has shape ",
+                                                 ShapeText(tensor->shape), "; expected ",
+                                                 ShapeText(expected)));
+}
+
+// The widths are believed only if the file holds weights of these shapes: so what
+// is allocated for them is not much more than the file.
+absl::Status CheckWeights(const SafetensorsFile& file, const GoldenCase& golden_case) {
+  const std::vector<Index>& n = golden_case.sizes;
+  for (size_t l = 1; l < n.size(); ++l) {
+    TP_RETURN_IF_ERROR(WithShape(file, absl::StrCat("init/W", l), {n[l], n[l - 1]}).status());
+    if (golden_case.spec.has_dtp() && l > 1) {
+      TP_RETURN_IF_ERROR(WithShape(file, absl::StrCat("init/Q", l), {n[l - 1], n[l]}).status());
+    }
+    if (golden_case.spec.has_ddtp_linear() && l + 1 < n.size()) {
+      TP_RETURN_IF_ERROR(WithShape(file, absl::StrCat("init/Q", l), {n[l], n.back()}).status());
+    }
+  }
+  return absl::OkStatus();
+}
+
 Tensor MakeTensor(std::vector<int64_t> shape, const double* data, size_t count) {
   Tensor tensor;
   tensor.type = TensorType::kFloat64;
@@ -316,6 +341,7 @@ absl::StatusOr<GoldenCase> ReadGoldenCase(const SafetensorsFile& file) {
   TP_ASSIGN_OR_RETURN(result.sizes, ReadSizes(description));
   TP_RETURN_IF_ERROR(ReadLoss(description, result.spec));
   TP_RETURN_IF_ERROR(ReadNetwork(description, *result.spec.mutable_network()));
+  TP_RETURN_IF_ERROR(CheckWeights(file, result));
   const int num_layers = static_cast<int>(result.sizes.size()) - 1;
   const bool is_chain = result.spec.has_dtp();
   TP_RETURN_IF_ERROR(ReadOptimiser(description, "optimiser_forward", "", num_layers, 1, num_layers,
@@ -354,14 +380,10 @@ absl::StatusOr<Matrix<double>> SamplesOf(const SafetensorsFile& file, const std:
 
 absl::StatusOr<Matrix<double>> ParameterOf(const SafetensorsFile& file, const std::string& name,
                                            Index rows, Index cols, bool is_vector) {
-  TP_ASSIGN_OR_RETURN(const Tensor* tensor, Float64(file, name));
-  const std::vector<int64_t> expected =
-      is_vector ? std::vector<int64_t>{rows} : std::vector<int64_t>{rows, cols};
-  if (tensor->shape != expected) {
-    return absl::InvalidArgumentError(absl::StrCat("tensor '", name, "' has shape ",
-                                                   ShapeText(tensor->shape), "; expected ",
-                                                   ShapeText(expected)));
-  }
+  TP_ASSIGN_OR_RETURN(
+      const Tensor* tensor,
+      WithShape(file, name,
+                is_vector ? std::vector<int64_t>{rows} : std::vector<int64_t>{rows, cols}));
   Matrix<double> transposed(cols, rows);
   std::copy(tensor->data.begin(), tensor->data.end(), reinterpret_cast<char*>(transposed.data()));
   return Matrix<double>(transposed.transpose());
