@@ -29,6 +29,8 @@ constexpr absl::Duration kStartLimit = absl::Seconds(30);
 // to wait for but its disk.
 constexpr absl::Duration kWorkerStopLimit = absl::Seconds(8);
 constexpr absl::Duration kServerStopLimit = absl::Seconds(10);
+// On one machine a silent worker is a dead one.
+constexpr absl::string_view kLeaseTtl = "10s";
 constexpr absl::Duration kLook = absl::Milliseconds(20);
 constexpr int kMaxRestarts = 3;
 constexpr size_t kLogLines = 12;
@@ -102,7 +104,9 @@ absl::Status LocalService::StartServer() {
                                     "--store",
                                     absl::StrCat(options_.dir, "/tpsweep.db"),
                                     "--port-file",
-                                    port_file};
+                                    port_file,
+                                    "--lease-ttl",
+                                    std::string(kLeaseTtl)};
   };
   unlink(port_file.c_str());
   server_ = {"server", command("127.0.0.1:0"), absl::StrCat(log_dir(), "/server.log")};

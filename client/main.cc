@@ -17,6 +17,7 @@
 #include "client/exit_status.h"
 #include "client/table.h"
 #include "common/clock.h"
+#include "common/spec/text.h"
 
 namespace tpsweep::client {
 namespace {
@@ -50,8 +51,16 @@ int TerminalWidth() {
   return size.ws_col;
 }
 
+// For CLI11: empty if `text` is a duration.
+std::string CheckDuration(const std::string& text) {
+  absl::Duration duration;
+  if (absl::ParseDuration(text, &duration) && duration > absl::ZeroDuration()) return "";
+  return absl::StrCat("'", text, "' is not a positive duration like 90s, 5m or 1h30m");
+}
+
 void AddGlobalFlags(CLI::App& app, Session& session) {
-  app.add_option("--server", session.connection.server, "Address of the server, HOST:PORT")
+  app.add_option("--server", session.connection.server, "Address of the server")
+      ->type_name("HOST:PORT")
       ->envname("TPSWEEP_SERVER")
       ->capture_default_str();
   app.add_option("-o,--output", session.format, "Format of what is listed: table, json or csv")
@@ -64,23 +73,16 @@ void AddGlobalFlags(CLI::App& app, Session& session) {
   app.add_option_function<std::string>(
          "--timeout",
          [&session](const std::string& text) {
-           absl::ParseDuration(text, &session.connection.timeout);  // checked below
+           absl::ParseDuration(text, &session.connection.timeout);  // checked before
          },
          "Give up after this long: 90s, 5m, 1h30m")
-      ->check(CLI::Validator(
-          [](const std::string& text) {
-            absl::Duration duration;
-            const bool is_legal =
-                absl::ParseDuration(text, &duration) && duration > absl::ZeroDuration();
-            return is_legal ? std::string()
-                            : absl::StrCat("'", text,
-                                           "' is not a positive duration like 90s, 5m or 1h30m");
-          },
-          "DURATION"))
-      ->type_name("");
-  app.add_option("--tls-ca", session.connection.tls_ca, "Certificate authority of the server, PEM");
-  app.add_option("--tls-cert", session.connection.tls_cert, "Our certificate, PEM");
-  app.add_option("--tls-key", session.connection.tls_key, "Its key, PEM");
+      ->check(CLI::Validator(&CheckDuration, ""))
+      ->type_name("DURATION");
+  app.add_option("--tls-ca", session.connection.tls_ca, "PEM file of who may sign the server")
+      ->type_name("FILE");
+  app.add_option("--tls-cert", session.connection.tls_cert, "PEM file of our certificate")
+      ->type_name("FILE");
+  app.add_option("--tls-key", session.connection.tls_key, "PEM file of its key")->type_name("FILE");
   app.add_flag("-q,--quiet", session.is_quiet, "Only results and errors; no progress, no remarks");
 }
 
@@ -111,6 +113,20 @@ ExitStatus Execute(Session& session, const Command& command) {
   return ToExitStatus(status.status());
 }
 
+// What is wrong with a command line, and a word that may have been meant.
+std::string UsageError(const CLI::App* app, const CLI::Error& error) {
+  std::string what = error.what();
+  const std::vector<std::string> unknown = app->remaining();
+  if (app->get_subcommands().empty() && !unknown.empty() && unknown[0][0] != '-') {
+    std::vector<std::string> commands;
+    for (const CLI::App* sub : app->get_subcommands({})) commands.push_back(sub->get_name());
+    const std::string nearest = spec::Nearest(unknown[0], commands);
+    what = absl::StrCat("'", unknown[0], "' is not a command",
+                        nearest.empty() ? "" : absl::StrCat("; did you mean '", nearest, "'?"));
+  }
+  return absl::StrCat("tpsweep: ", what, "\nSee tpsweep --help, or tpsweep COMMAND --help.\n");
+}
+
 int Main(int argc, char** argv) {
   Session session{.bin_dir = BinDir(),
                   .state_dir = StateDir(),
@@ -127,10 +143,7 @@ int Main(int argc, char** argv) {
   app.footer(
       "Exit status: 0 done, 1 error, 2 usage, 3 some runs failed, 4 cancelled, 5 time-out,\n"
       "6 server unreachable.");
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return absl::StrCat("tpsweep: ", error.what(),
-                        "\nSee tpsweep --help, or tpsweep COMMAND --help.\n");
-  });
+  app.failure_message(&UsageError);
   AddGlobalFlags(app, session);
   AddCommands(app, command);
   try {

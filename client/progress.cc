@@ -13,7 +13,7 @@
 namespace tpsweep::client {
 namespace {
 
-constexpr absl::Duration kLineInterval = absl::Seconds(3);
+constexpr absl::Duration kLineInterval = absl::Seconds(5);
 // A worker needs a moment to connect: only what lasts is worth a line.
 constexpr absl::Duration kWaitingWorthALine = absl::Seconds(3);
 // A rate from less than this is a guess.
@@ -143,6 +143,7 @@ void Progress::Draw() {
     last_line_ = key;
     last_line_time_ = clock_.Elapsed();
     out_ << StatusText() << (latest_run_.empty() ? "" : "  ") << latest_run_ << std::endl;
+    latest_run_.clear();  // once is enough
   }
 }
 

@@ -1,10 +1,10 @@
 #include "common/spec/describe.h"
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -36,41 +36,70 @@ Listing ToListing(absl::string_view name, const std::vector<spec::Description>& 
   return listing;
 }
 
-// "number (0, 10], default 0.1, σ"
+// "number in (0, 10], default 0.1, symbol σ"
 std::string KindText(const spec::Description& field) {
-  std::vector<std::string> words = {
-      field.legal.empty() ? field.type : absl::StrCat(field.type, " in ", field.legal)};
+  const bool is_interval =
+      absl::StrContains(field.type, "number") &&
+      (absl::StartsWith(field.legal, "(") || absl::StartsWith(field.legal, "["));
+  std::vector<std::string> words = {is_interval ? absl::StrCat(field.type, " in ", field.legal)
+                                                : field.type};
+  if (!is_interval && !field.legal.empty()) words.push_back(field.legal);
   if (!field.default_value.empty()) words.push_back(absl::StrCat("default ", field.default_value));
   if (!field.unit.empty()) words.push_back(absl::StrCat("in ", field.unit));
   if (!field.symbol.empty()) words.push_back(absl::StrCat("symbol ", field.symbol));
-  words.erase(std::remove(words.begin(), words.end(), ""), words.end());
   return absl::StrJoin(words, ", ");
 }
 
-void WriteText(const spec::Description& field, absl::string_view indent, std::ostream& out) {
-  out << indent << field.path << "\n";
-  if (const std::string kind = KindText(field); !kind.empty()) {
-    out << indent << "    " << kind << "\n";
-  }
-  for (const absl::string_view line : absl::StrSplit(field.comment, '\n', absl::SkipEmpty())) {
-    out << indent << "    " << line << "\n";
+void WriteIndented(absl::string_view text, std::ostream& out) {
+  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    out << "    " << line << "\n";
   }
 }
 
-void Write(const Session& session, absl::string_view name,
-           const std::vector<spec::Description>& descriptions) {
-  if (session.format != Format::kTable) {
-    return Write(ToListing(name, descriptions), session.format, session.out);
+void WriteFields(const std::vector<spec::Description>& fields, std::ostream& out) {
+  for (size_t i = 0; i < fields.size(); ++i) {
+    out << (i > 0 ? "\n" : "") << fields[i].path << "\n";
+    WriteIndented(KindText(fields[i]), out);
+    WriteIndented(fields[i].comment, out);
   }
-  for (size_t i = 0; i < descriptions.size(); ++i) {
-    if (i > 0) session.out << "\n";
-    WriteText(descriptions[i], "", session.out);
+}
+
+// Each choice, what it is, and the fields it brings.
+absl::Status WriteChoices(absl::string_view parent, const std::vector<spec::Description>& choices,
+                          std::ostream& out) {
+  for (size_t i = 0; i < choices.size(); ++i) {
+    out << (i > 0 ? "\n" : "") << choices[i].path << "\n";
+    WriteIndented(choices[i].comment, out);
+    TP_ASSIGN_OR_RETURN(const auto fields,
+                        spec::DescribeFields(absl::StrCat(parent, ".", choices[i].path)));
+    std::vector<std::vector<std::string>> rows;
+    for (size_t field = 1; field < fields.size(); ++field) {  // the first is the choice itself
+      rows.push_back({fields[field].path, KindText(fields[field])});
+    }
+    WriteIndented(LayOut({Align::kLeft, Align::kLeft}, rows), out);
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ExitStatus> DescribeChoices(Session& session, absl::string_view name,
+                                           absl::string_view parent,
+                                           const std::vector<spec::Description>& choices) {
+  if (session.format == Format::kTable) {
+    TP_RETURN_IF_ERROR(WriteChoices(parent, choices, session.out));
+    session.Say(absl::StrCat("\nmore: tpsweep describe fields ", parent));
+  } else {
+    Write(ToListing(name, choices), session.format, session.out);
+  }
+  return ExitStatus::kDone;
 }
 
 absl::StatusOr<ExitStatus> DescribeFields(Session& session, const std::string& path) {
   TP_ASSIGN_OR_RETURN(const auto fields, spec::DescribeFields(path));
-  Write(session, "fields", fields);
+  if (session.format == Format::kTable) {
+    WriteFields(fields, session.out);
+  } else {
+    Write(ToListing("fields", fields), session.format, session.out);
+  }
   return ExitStatus::kDone;
 }
 
@@ -105,15 +134,13 @@ void AddDescribe(CLI::App& app, Command& chosen) {
   CLI::App* rules = sub->add_subcommand("rules", "The learning rules");
   rules->callback([&chosen] {
     chosen = [](Session& session) {
-      Write(session, "rules", spec::DescribeRules());
-      return ExitStatus::kDone;
+      return DescribeChoices(session, "rules", "training.rule", spec::DescribeRules());
     };
   });
   CLI::App* samplers = sub->add_subcommand("samplers", "The ways to search a space");
   samplers->callback([&chosen] {
     chosen = [](Session& session) {
-      Write(session, "samplers", spec::DescribeSamplers());
-      return ExitStatus::kDone;
+      return DescribeChoices(session, "samplers", "search.sampler", spec::DescribeSamplers());
     };
   });
 

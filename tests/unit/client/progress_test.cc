@@ -122,7 +122,7 @@ TEST_F(ProgressTest, LinesComeSeldomAndOnlyWithNews) {
   clock_.Advance(absl::Seconds(1));
   progress.Update(Succeeded(1), 0);
   EXPECT_EQ(Written(), "") << "too soon";
-  clock_.Advance(absl::Seconds(3));
+  clock_.Advance(absl::Seconds(5));
   progress.Update(Succeeded(1), 0);
   EXPECT_THAT(Written(), HasSubstr("1/12 runs"));
   clock_.Advance(absl::Minutes(10));
