@@ -26,6 +26,8 @@ class Problems {
     list_.push_back({std::string(path), absl::StrCat(message...)});
   }
   bool empty() const { return list_.empty(); }
+  // Enough for anyone to read: long checks may stop.
+  bool is_long() const { return list_.size() >= 100; }
   const std::vector<Problem>& list() const { return list_; }
 
   // OK if empty, else kInvalidArgument.

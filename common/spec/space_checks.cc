@@ -119,6 +119,7 @@ void CheckDomain(const v1::Parameter& parameter, const ResolvedPath& where, Prob
   if (problems.list().size() > before) return;
   absl::flat_hash_set<std::string> seen;
   for (const Value& value : ProbeValues(parameter)) {
+    if (problems.is_long()) return;
     CheckValue(parameter, where, value, problems);
     if (!seen.insert(ToText(value)).second) {
       problems.Add(SpacePath(parameter), "choice: ", Shown(value), " is there twice");
@@ -190,6 +191,7 @@ void CheckCondition(const v1::Parameter& parameter, const v1::Condition& conditi
   }
   if (condition.values().empty()) problems.Add(at, "has no values");
   for (const Value& value : condition.values()) {
+    if (problems.is_long()) return;
     if (space.CanTake(*searched_at, value)) continue;
     problems.Add(at, Shown(value), " is not a value of that parameter",
                  LegalNames(value.string_value(), DomainTexts(searched)));
@@ -267,6 +269,7 @@ void CheckSpace(const v1::StudySpec& spec, const Space& space, Problems& problem
     CheckDomain(parameter, *space.where(i), problems);
     CheckPoints(parameter, is_grid, problems);
     for (const v1::Condition& condition : parameter.when()) {
+      if (problems.is_long()) return;
       CheckCondition(parameter, condition, space, problems);
     }
     if (space.IsCyclic(i)) {

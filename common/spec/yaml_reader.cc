@@ -68,6 +68,7 @@ void YamlReader::Read(const YamlNode& node, Message& message, const std::string&
   }
   std::map<std::string, int> seen;
   for (const auto& [key, value] : node.entries) {
+    if (IsFull()) return;
     if (CheckKey(*key, path, seen)) ReadEntry(*key, *value, message, path);
   }
 }
@@ -75,6 +76,7 @@ void YamlReader::Read(const YamlNode& node, Message& message, const std::string&
 void YamlReader::ReadUnder(const std::string& key, const YamlNode& node, Message& message) {
   std::map<std::string, int> seen;
   for (const auto& [name, value] : node.entries) {
+    if (IsFull()) return;
     if (!CheckKey(*name, "", seen)) continue;
     if (name->text == key) {
       Remember(key, *name);
@@ -173,6 +175,7 @@ void YamlReader::ReadField(const YamlNode& key, const YamlNode& value, Message& 
   }
   int index = 0;
   for (const YamlNodePtr& item : value.items) {
+    if (IsFull()) return;
     const std::string at = absl::StrCat(path, "[", index, "]");
     Remember(at, *item);
     ReadElement(*item, message, field, index++, at);
@@ -226,6 +229,7 @@ void YamlReader::ReadKeyed(const YamlNode& node, Message& message, const FieldDe
   }
   std::map<std::string, int> seen;
   for (const auto& [key, value] : node.entries) {
+    if (IsFull()) return;
     if (!CheckKey(*key, path, seen)) continue;
     const std::string at = JoinPath(path, absl::Utf8SafeCHexEscape(key->text));
     Remember(at, *key);

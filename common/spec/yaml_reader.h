@@ -58,6 +58,8 @@ class YamlReader {
   void Fail(const YamlNode& at, const std::string& path, const Pieces&... message) {
     FailAt({at.line, at.column}, {path, absl::StrCat(message...)});
   }
+  // After so many errors the rest of a file is not read.
+  bool IsFull() const { return errors_.size() >= 1000; }
   void FailAt(const Place& place, const Problem& problem);
   void Remember(const std::string& path, const YamlNode& node) {
     places_[path] = {node.line, node.column};

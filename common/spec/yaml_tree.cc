@@ -1,5 +1,6 @@
 #include "common/spec/yaml_tree.h"
 
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
@@ -197,6 +198,8 @@ absl::StatusOr<YamlNodePtr> ParseYamlTree(absl::string_view text, absl::string_v
     YAML::Parser parser(stream);
     while (builder.status().ok() && parser.HandleNextDocument(builder)) {
     }
+  } catch (const YAML::DeepRecursion& error) {
+    return ErrorAt(file, error.mark, absl::StrCat("nested deeper than ", kDeepest));
   } catch (const YAML::Exception& error) {
     const bool by_tab = IsIndentedByTab(text, error.mark.line);
     return ErrorAt(file, error.mark,

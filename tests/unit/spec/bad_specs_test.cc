@@ -46,6 +46,7 @@ const BadSpec kBadSpecs[] = {
     {"TooLarge", 1, "study: " + std::string(1 << 20, 'a'), "at most 1048576 are legal"},
     {"TooDeep", 1, "study: " + std::string(60, '[') + std::string(60, ']'),
      "sweep.yaml:1:57: nested deeper than 50"},
+    {"FarTooDeep", 1, "study: " + std::string(100000, '['), ": nested deeper than 50"},
     {"AliasBomb", 1,
      "a: &a [1,1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n"
      "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n"
