@@ -6,9 +6,9 @@
 // can be replayed.
 //
 // One mini-batch, as the training loop and the golden replay run it:
-//   network.Forward(x, pass);  pass.loss = loss.Evaluate(..., pass.output_error)
-//   rule.ComputeUpdate(network, pass)            targets and forward gradients
-//   rule.ComputeFeedbackUpdate(network, pass, noise)   feedback gradients
+//   network.Forward(x, pass);  EvaluateLoss(kind, pass.h.back(), y, &pass.output_error)
+//   rule.ComputeUpdate(network, pass)                          targets, forward gradients
+//   rule.ComputeFeedbackUpdate(network, pass, noise, losses)   feedback gradients
 //   feedback optimiser step;  forward optimiser step
 #pragma once
 
@@ -39,9 +39,9 @@ class LearningRule {
  public:
   virtual ~LearningRule() = default;
 
-  // From the forward pass in `pass` (a, h, output_error): pass.target[1..L] and
-  // the gradients of the network's parameters, in the scale that the optimiser
-  // is to see (for bp, the gradient of the loss).
+  // From the forward pass in `pass` (a, h, output_error): its targets,
+  // displacements and deltas, and the gradients of the network's parameters, in
+  // the scale that the optimiser is to see (for bp, the gradient of the loss).
   virtual void ComputeUpdate(Network<S>& network, Pass<S>& pass) = 0;
 
   // The gradients of the feedback parameters, all layers from the same weights.

@@ -50,7 +50,7 @@ double WorstUlps(const std::vector<S>& x, const std::vector<S>& y, Exact exact) 
   return worst;
 }
 
-TYPED_TEST(KernelsTest, TanhSigmoidAndExpAgreeWithLibm) {
+TYPED_TEST(KernelsTest, TanhAndSigmoidAgreeWithLibm) {
   using S = TypeParam;
   for (const Kernels<S>* kernels : Tables<S>()) {
     const std::vector<S> x = WholeRange<S>(1e4);
@@ -62,8 +62,6 @@ TYPED_TEST(KernelsTest, TanhSigmoidAndExpAgreeWithLibm) {
     y.resize(in_range.size());
     kernels->sigmoid(in_range.size(), in_range.data(), y.data());
     EXPECT_LT(WorstUlps(in_range, y, [](long double v) { return 1 / (1 + std::exp(-v)); }), 4);
-    kernels->exp(in_range.size(), in_range.data(), y.data());
-    EXPECT_LT(WorstUlps(in_range, y, [](long double v) { return std::exp(v); }), 3);
   }
 }
 
@@ -83,12 +81,6 @@ TYPED_TEST(KernelsTest, SpecialValues) {
     EXPECT_TRUE(std::signbit(y[4]));
     EXPECT_EQ(y[5], 1);
     EXPECT_EQ(y[6], -1);
-    for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(std::isnan(y[i]), std::isnan(x[i])) << i;
-
-    kernels->exp(x.size(), x.data(), y.data());
-    EXPECT_EQ(y[0], inf);
-    EXPECT_EQ(y[1], 0);
-    EXPECT_EQ(y[3], 1);
     for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(std::isnan(y[i]), std::isnan(x[i])) << i;
 
     kernels->sigmoid(x.size(), x.data(), y.data());
