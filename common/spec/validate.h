@@ -13,11 +13,14 @@
 namespace tpsweep::spec {
 
 // Checks `spec` and fills in defaults. With an `activation` or a rule not set,
-// the defaults of training.proto hold; the rule itself must be chosen.
+// the defaults of training.proto hold; the rule itself must be chosen. Paths in
+// errors begin below the spec: "rule.dtp.sigma: ...".
 absl::Status Complete(v1::TrainingSpec& spec);
 
 // The same for a study: the space, the conditions, and every rule and domain
-// end that a trial could get (both ends of an interval and every choice).
+// end that a trial could get (both ends of an interval and every choice). Fields
+// that are searched, and training.seed, stay unset in spec.training: Configure
+// sets them. Completing a completed spec changes nothing.
 absl::Status Complete(v1::StudySpec& spec);
 
 // The complete TrainingSpec of one run: `spec.training` with the trial's
