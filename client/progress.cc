@@ -134,7 +134,7 @@ void Progress::Draw() {
     out_ << "\r" << CutToWidth(BarLine(), width_() - 1) << "\033[K" << std::flush;
     is_drawn_ = true;
   }
-  if (style_ == Style::kLines) {
+  if (style_ == Style::kLines && !HasEnded(study_.state())) {  // Finish writes the last line
     if (clock_.Elapsed() - last_line_time_ < kLineInterval) return;
     // Rate and remaining time change always; a line is worth it when the work moved.
     const std::string key =

@@ -26,9 +26,9 @@ absl::StatusOr<ExitStatus> Best(Session& session, const BestFlags& flags) {
                       connection->Call(&Connection::Stub::BestTrials, request));
 
   Listing listing{"trials",
-                  {{"trial", "TRIAL", Align::kRight},
+                  {{"trial", "trial", Align::kRight},
                    {"objective", study.spec().objective().metric(), Align::kRight},
-                   {"parameters", "PARAMETERS"}},
+                   {"parameters", "parameters"}},
                   {},
                   "no trial has succeeded yet"};
   for (const v1::Trial& trial : best.trials()) {

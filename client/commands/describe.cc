@@ -109,7 +109,7 @@ ExitStatus DescribeData(Session& session, std::vector<std::string> data_path) {
     data_path.emplace_back(kSystemData);
   }
   Listing listing{"data",
-                  {{"name", "DATA SET"}, {"folder", "FOLDER"}, {"comment", "FILES"}},
+                  {{"name", "data set"}, {"folder", "folder"}, {"comment", "files"}},
                   {},
                   "no data sets"};
   for (const DataSetFolder& set : FindDataSets(data_path)) {

@@ -32,14 +32,14 @@ void AddRow(const v1::Study& study, Listing& listing) {
 absl::StatusOr<ExitStatus> Ls(Session& session, const std::string& prefix) {
   TP_ASSIGN_OR_RETURN(const auto connection, Connection::Open(session.connection, session.clock));
   Listing listing{"studies",
-                  {{"study", "STUDY"},
-                   {"state", "STATE"},
-                   {"ended_runs", "DONE", Align::kRight},
+                  {{"study", "study"},
+                   {"state", "state"},
+                   {"ended_runs", "done", Align::kRight},
                    {"expected_runs", ""},
-                   {"runs", "RUNS"},
-                   {"create_time", "CREATED"},
+                   {"runs", "runs"},
+                   {"create_time", "created"},
                    {"end_time", ""},
-                   {"waiting_reason", "WAITING FOR"}},
+                   {"waiting_reason", "waiting for"}},
                   {},
                   "no studies"};
   v1::ListStudiesRequest request;

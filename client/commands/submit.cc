@@ -24,10 +24,13 @@ absl::StatusOr<ExitStatus> Submit(Session& session, const SubmitFlags& flags) {
   request.set_idempotency_key(flags.idempotency_key);
   TP_ASSIGN_OR_RETURN(const auto connection, Connection::Open(session.connection, session.clock));
   const absl::StatusOr<v1::Study> study = connection->Call(&Connection::Stub::CreateStudy, request);
-  if (absl::IsAlreadyExists(study.status())) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        study.status().message(), "; submit this one under another name (--name NEW), ",
-        "or remove the old one: tpsweep delete ", request.spec().study()));
+  if (absl::IsAlreadyExists(study.status()) && flags.idempotency_key.empty()) {
+    const std::string& name = request.spec().study();
+    return absl::AlreadyExistsError(
+        absl::StrCat("the server has a study ", name,
+                     " already: submit this one under another name (--name NEW), or remove the old "
+                     "one: tpsweep delete ",
+                     name));
   }
   if (!study.ok()) return study.status();
 

@@ -175,6 +175,15 @@ TEST_F(ProgressTest, LastLineSaysHowItEndedAndHowLongItTook) {
   EXPECT_EQ(Written(), "") << "nothing is drawn after the last line";
 }
 
+TEST_F(ProgressTest, LinesSayTheEndOnce) {
+  study_.set_state(v1::STUDY_STATE_COMPLETED);
+  {
+    Progress progress = Make(Progress::Style::kLines);
+    progress.Update(Succeeded(12), 0);
+  }
+  EXPECT_EQ(Written(), "12/12 runs  100 %  COMPLETED\n");
+}
+
 TEST_F(ProgressTest, QuietIsQuiet) {
   {
     Progress progress = Make(Progress::Style::kNone);
