@@ -11,12 +11,6 @@
 #include "server/store/store_rules.h"
 
 namespace tpsweep::server {
-namespace {
-
-// std::string_view, because that is what a map of std::string is searched by.
-std::string_view Std(absl::string_view text) { return {text.data(), text.size()}; }
-
-}  // namespace
 
 // Goes through the batches before anything is changed, so that applying them
 // cannot fail half-way.
@@ -147,12 +141,12 @@ void MemoryStore::State::Apply(const WriteBatch& batch) {
 }
 
 void MemoryStore::State::Delete(absl::string_view study) {
-  const auto entry = order.find(Std(study));
+  const auto entry = order.find(study);
   if (entry != order.end()) {
     studies.erase({entry->second});
     order.erase(entry);
   }
-  std::erase_if(events, [&](const auto& event) { return event.second.study == Std(study); });
+  std::erase_if(events, [&](const auto& event) { return event.second.study == study; });
 }
 
 MemoryStore::StudyData& MemoryStore::State::Of(const std::string& study) {
@@ -160,7 +154,7 @@ MemoryStore::StudyData& MemoryStore::State::Of(const std::string& study) {
 }
 
 const MemoryStore::StudyData* MemoryStore::State::Find(absl::string_view study) const {
-  const auto entry = order.find(Std(study));
+  const auto entry = order.find(study);
   return entry == order.end() ? nullptr : &studies.at({entry->second});
 }
 
