@@ -3,6 +3,8 @@
 # SRCS define LLVMFuzzerTestOneInput (property.h). Under TPSWEEP_FUZZ it is a
 # libFuzzer binary, which the test runs for a few seconds; otherwise fuzz_main.cc
 # runs the property over the corpus and fixed mutations of it.
+add_custom_target(fuzz_targets)
+
 function(tp_fuzz)
   cmake_parse_arguments(ARG "" "NAME;CORPUS" "SRCS;DEPS" ${ARGN})
   set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
@@ -18,5 +20,6 @@ function(tp_fuzz)
               DEPS ${ARG_DEPS} common_base)
     add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} ${corpus})
   endif()
+  add_dependencies(fuzz_targets ${ARG_NAME})
   set_tests_properties(${ARG_NAME} PROPERTIES LABELS fuzz TIMEOUT 120)
 endfunction()
