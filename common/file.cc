@@ -47,7 +47,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
   if (file.fd() < 0) return ErrnoStatus("open", path);
   struct stat info {};
   if (fstat(file.fd(), &info) != 0) return ErrnoStatus("look at", path);
-  if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": not a regular file"));
+  if (!S_ISREG(info.st_mode))
+    return absl::InvalidArgumentError(absl::StrCat(path, ": not a regular file"));
   if (info.st_size > max_bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": ", info.st_size, " bytes; at most ", max_bytes, " are read"));
@@ -78,7 +79,8 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view byte
   }
   if (status.ok() && fsync(file.fd()) != 0) status = ErrnoStatus("make durable", scratch);
   if (file.Close() != 0 && status.ok()) status = ErrnoStatus("close", scratch);
-  if (status.ok() && rename(scratch.c_str(), path.c_str()) != 0) status = ErrnoStatus("rename", path);
+  if (status.ok() && rename(scratch.c_str(), path.c_str()) != 0)
+    status = ErrnoStatus("rename", path);
   if (!status.ok()) {
     unlink(scratch.c_str());
     return status;

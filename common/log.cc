@@ -60,7 +60,8 @@ std::string Quoted(const std::string& value) {
 void Log(LogLevel level, absl::string_view event, std::initializer_list<LogField> fields) {
   if (!Logger().should_log(ToSpdlog(level))) return;
   std::string line(event);
-  for (const LogField& field : fields) absl::StrAppend(&line, " ", field.key, "=", Quoted(field.value));
+  for (const LogField& field : fields)
+    absl::StrAppend(&line, " ", field.key, "=", Quoted(field.value));
   SinkHolder& holder = Holder();
   {
     MutexLock lock(holder.mu);

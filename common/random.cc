@@ -24,8 +24,8 @@ std::array<uint32_t, 4> Philox(uint64_t key, std::array<uint32_t, 4> counter) {
 }
 
 uint64_t DeriveSeed(uint64_t seed, uint64_t value) {
-  const auto bits = Philox(seed, {static_cast<uint32_t>(value), static_cast<uint32_t>(value >> 32),
-                                  0x73656564, 0});
+  const auto bits = Philox(
+      seed, {static_cast<uint32_t>(value), static_cast<uint32_t>(value >> 32), 0x73656564, 0});
   return (static_cast<uint64_t>(bits[1]) << 32) | bits[0];
 }
 
@@ -39,7 +39,8 @@ uint64_t DeriveSeed(uint64_t seed, absl::string_view purpose) {
 
 uint32_t RandomStream::NextBits32() {
   if (used_ == 4) {
-    bits_ = Philox(key_, {static_cast<uint32_t>(block_), static_cast<uint32_t>(block_ >> 32), 0, 0});
+    bits_ =
+        Philox(key_, {static_cast<uint32_t>(block_), static_cast<uint32_t>(block_ >> 32), 0, 0});
     ++block_;
     used_ = 0;
   }

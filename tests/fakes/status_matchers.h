@@ -26,10 +26,12 @@ MATCHER_P(StatusIs, code, "has code " + absl::StatusCodeToString(code)) {
 }
 
 // `message`: a matcher of the error's text.
-MATCHER_P2(StatusIs, code, message, "has code " + absl::StatusCodeToString(code) + " and a message") {
+MATCHER_P2(StatusIs, code, message,
+           "has code " + absl::StatusCodeToString(code) + " and a message") {
   *result_listener << StatusOf(arg).ToString();
   return StatusOf(arg).code() == code &&
-         testing::ExplainMatchResult(message, std::string(StatusOf(arg).message()), result_listener);
+         testing::ExplainMatchResult(message, std::string(StatusOf(arg).message()),
+                                     result_listener);
 }
 
 MATCHER_P(IsOkAndHolds, value, "is OK and holds a value") {
