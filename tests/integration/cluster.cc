@@ -37,7 +37,7 @@ using Service = v1::SweepService::Stub;
 
 Cluster::Cluster() {
   SyntheticOptions tiny;
-  tiny.train = 300;
+  tiny.train = 1200;
   tiny.test = 60;
   tiny.side = 8;
   WriteSyntheticIdx(DataFolder() + "/tiny", tiny);
@@ -163,7 +163,16 @@ v1::Run Cluster::WaitForRunning(const std::string& study, int64_t measurements) 
     }
     return false;
   });
-  if (!is_running) throw std::runtime_error("no run of " + study + " got going");
+  if (!is_running) {
+    std::string report =
+        absl::StrCat("no run of ", study, " got going: ", Get(study).ShortDebugString(),
+                     "; server: ", server_->Errors());
+    for (const v1::Run& run : Runs(study)) absl::StrAppend(&report, "; ", run.ShortDebugString());
+    for (const auto& [name, worker] : workers_) {
+      absl::StrAppend(&report, "; ", name, ": ", worker->Errors());
+    }
+    throw std::runtime_error(report);
+  }
   return running;
 }
 
@@ -200,11 +209,11 @@ v1::StudySpec LongStudy(const std::string& name, std::vector<double> learning_ra
   v1::TrainingSpec& training = *spec.mutable_training();
   training.mutable_dataset()->set_name("tiny");
   training.mutable_dataset()->set_validation(50);
-  training.mutable_network()->add_hidden(64);
-  training.mutable_network()->add_hidden(64);
+  training.mutable_network()->add_hidden(96);
+  training.mutable_network()->add_hidden(96);
   training.mutable_dtp()->set_sigma(0.1);
   training.set_batch_size(10);
-  training.set_epochs(400);
+  training.set_epochs(300);
   v1::Parameter& parameter = *spec.add_space();
   parameter.set_path("training.forward.lr");
   for (const double rate : learning_rates) {

@@ -69,7 +69,8 @@ class Cluster {
   std::map<std::string, std::unique_ptr<Process>> workers_;
 };
 
-// The study of most tests: one run of a second or two for each of `learning_rates`.
+// The study of most tests: for each of `learning_rates` one run of about two
+// seconds, so that there is a middle in which to disturb it.
 v1::StudySpec LongStudy(const std::string& name, std::vector<double> learning_rates = {0.01});
 
 // Whether a scalar is the same whenever the run is trained again.

@@ -78,7 +78,7 @@ TEST(ServerFailureTest, AfterKillMinusNineWorkAndWatchersGoOn) {
   cluster.StartWorker("w1");
   cluster.StartWorker("w2");
   Watcher watcher(cluster);
-  const v1::StudySpec spec = LongStudy("survivor", {0.01, 0.02, 0.03});
+  const v1::StudySpec spec = LongStudy("survivor", {0.01, 0.02});
   const std::string study = cluster.Create(spec).name();
   const v1::Run before = cluster.WaitForRunning(study, 5);
   const size_t measured = cluster.Measurements(before.name()).size();
