@@ -27,6 +27,10 @@ endfunction()
 
 # The tests that run under TSan: those free of gRPC, whose hand-offs TSan cannot see.
 add_custom_target(tsan_tests)
+# Those of them that run several threads: the label tsan_short, run every time.
+add_custom_target(tsan_short_tests)
+# The tests that start no other program.
+add_custom_target(inprocess_tests)
 
 # One executable, registered as one ctest test. LABELS: unit (free of gRPC, runs
 # under TSan too), rpc, integration, ...
@@ -34,8 +38,16 @@ function(tp_test)
   cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SRCS;DEPS;LABELS;ARGS" ${ARGN})
   tp_binary(NAME ${ARG_NAME} SRCS ${ARG_SRCS} DEPS ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} ${ARG_ARGS})
+  # A test is compiled more often than it runs.
+  target_compile_options(${ARG_NAME} PRIVATE $<$<CONFIG:Release>:-O1>)
   if("unit" IN_LIST ARG_LABELS)
     add_dependencies(tsan_tests ${ARG_NAME})
+  endif()
+  if("tsan_short" IN_LIST ARG_LABELS)
+    add_dependencies(tsan_short_tests ${ARG_NAME})
+  endif()
+  if(NOT "integration" IN_LIST ARG_LABELS)
+    add_dependencies(inprocess_tests ${ARG_NAME})
   endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)

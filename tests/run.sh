@@ -41,9 +41,9 @@ build release
 
 step "address and undefined-behaviour sanitizers ($sanitizers)"
 export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
-if build asan; then
-  filter=(-L 'unit|rpc|conformance|fuzz')
-  [[ $sanitizers == long ]] && filter=()
+targets=(inprocess_tests) filter=(-LE integration)
+[[ $sanitizers == long ]] && targets=(all) filter=()
+if build asan "${targets[@]}"; then
   try ctest --test-dir build/asan --output-on-failure -j "$jobs" "${filter[@]}"
 else
   failures+=("asan build")
@@ -51,9 +51,9 @@ fi
 
 step "thread sanitizer ($sanitizers)"
 export OMP_TOOL_LIBRARIES=libarcher.so TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1"
-if build tsan tsan_tests; then
-  filter=(-L tsan_short)
-  [[ $sanitizers == long ]] && filter=(-L unit)
+targets=(tsan_short_tests) filter=(-L tsan_short)
+[[ $sanitizers == long ]] && targets=(tsan_tests) filter=(-L unit)
+if build tsan "${targets[@]}"; then
   try ctest --test-dir build/tsan --output-on-failure -j "$jobs" "${filter[@]}"
 else
   failures+=("tsan build")

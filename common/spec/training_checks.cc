@@ -102,7 +102,6 @@ void FillDerivedDefaults(v1::TrainingSpec& spec) {
   if (!spec.has_dtp() || spec.dtp().feedback_activation() != v1::ACTIVATION_UNSPECIFIED) return;
   v1::Activation activation = spec.network().activation();
   if (activation == v1::ACTIVATION_LEAKY_RELU) activation = v1::ACTIVATION_INVERSE_LEAKY_RELU;
-  if (activation == v1::ACTIVATION_SIGMOID) activation = v1::ACTIVATION_LOGIT;
   spec.mutable_dtp()->set_feedback_activation(activation);
 }
 

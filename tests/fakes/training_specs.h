@@ -32,6 +32,7 @@ inline v1::TrainingSpec SmallSpec(const std::string& rule, const std::string& da
   } else if (rule == "dtp") {
     spec.mutable_dtp()->set_target_stepsize(0.1);
     spec.mutable_dtp()->set_sigma(0.1);
+    spec.mutable_dtp()->set_feedback_activation(v1::ACTIVATION_TANH);
   } else if (rule == "ddtp_linear") {
     spec.mutable_ddtp_linear()->set_target_stepsize(0.05);
     spec.mutable_ddtp_linear()->set_sigma(0.05);

@@ -26,11 +26,6 @@ Activation OutputActivation(const v1::Network& spec) {
 }
 
 Activation FeedbackActivation(v1::Activation kind, const v1::Network& spec) {
-  if (kind == v1::ACTIVATION_UNSPECIFIED) {
-    kind = spec.activation() == v1::ACTIVATION_LEAKY_RELU ? v1::ACTIVATION_INVERSE_LEAKY_RELU
-           : spec.activation() == v1::ACTIVATION_SIGMOID  ? v1::ACTIVATION_LOGIT
-                                                          : spec.activation();
-  }
   return Make(kind, spec.leaky_slope());
 }
 

@@ -16,8 +16,7 @@ struct Activation {
 Activation HiddenActivation(const v1::Network& spec);
 Activation OutputActivation(const v1::Network& spec);
 
-// t of a layerwise feedback path. `kind` unspecified: that of the hidden layers,
-// or, for leaky_relu and sigmoid, its inverse.
+// t of a layerwise feedback path of the network.
 Activation FeedbackActivation(v1::Activation kind, const v1::Network& spec);
 
 // h = s(a). The two may be the same memory. Both are contiguous.

@@ -90,7 +90,7 @@ TEST(CompleteTraining, TheFeedbackActivationFollowsThatOfTheHiddenLayers) {
   for (const auto& [hidden, feedback] : {
            std::pair(v1::ACTIVATION_TANH, v1::ACTIVATION_TANH),
            std::pair(v1::ACTIVATION_LEAKY_RELU, v1::ACTIVATION_INVERSE_LEAKY_RELU),
-           std::pair(v1::ACTIVATION_SIGMOID, v1::ACTIVATION_LOGIT),
+           std::pair(v1::ACTIVATION_SIGMOID, v1::ACTIVATION_SIGMOID),
        }) {
     v1::TrainingSpec spec;
     spec.mutable_dataset()->set_name("mnist");

@@ -43,10 +43,7 @@ class RuleGradient
     spec.mutable_network()->set_activation(hidden);
     spec.mutable_network()->set_output_activation(output);
     spec.set_loss(output == v1::ACTIVATION_LINEAR ? v1::LOSS_CROSS_ENTROPY : v1::LOSS_MSE);
-    // The logit, the default for sigmoid, is not defined where Q y + d may lead.
-    if (spec.has_dtp() && hidden == v1::ACTIVATION_SIGMOID) {
-      spec.mutable_dtp()->set_feedback_activation(v1::ACTIVATION_SIGMOID);
-    }
+    if (spec.has_dtp()) spec.mutable_dtp()->set_feedback_activation(hidden);
     return spec;
   }
   const Sizes& sizes() const { return std::get<2>(GetParam()); }

@@ -94,6 +94,7 @@ TEST(RuleIdentities, I2bLinearTransposedChainIsBackpropagationEverywhere) {
   for (const Shape& shape : RandomShapes(10)) {
     v1::TrainingSpec spec = SpecOfRule("dtp");
     spec.mutable_network()->set_activation(v1::ACTIVATION_LINEAR);
+    spec.mutable_dtp()->set_feedback_activation(v1::ACTIVATION_LINEAR);
     Trainee<double> trainee(spec, shape.sizes);
     for (auto& parameter : trainee.rule->feedback_parameters()) {
       if (parameter.name[0] == 'Q') {

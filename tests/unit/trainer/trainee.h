@@ -39,6 +39,7 @@ inline v1::TrainingSpec SpecOfRule(const std::string& rule) {
   if (rule == "dtp") {
     spec.mutable_dtp()->set_target_stepsize(0.1);
     spec.mutable_dtp()->set_sigma(0.1);
+    spec.mutable_dtp()->set_feedback_activation(v1::ACTIVATION_TANH);
   }
   if (rule == "ddtp_linear") {
     spec.mutable_ddtp_linear()->set_target_stepsize(0.05);

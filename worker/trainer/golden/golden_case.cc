@@ -178,11 +178,12 @@ absl::Status ReadRule(const Description& description, GoldenCase& result) {
   } else if (rule == "dtp") {
     spec.mutable_dtp()->set_target_stepsize(eta);
     spec.mutable_dtp()->set_sigma(sigma);
-    if (!feedback.empty()) {
-      TP_ASSIGN_OR_RETURN(const v1::Activation kind,
-                          ParseActivation("feedback_activation", feedback));
-      spec.mutable_dtp()->set_feedback_activation(InverseForFeedback(kind));
-    }
+    // The authors' code takes the activation of the hidden layers if none is given.
+    TP_ASSIGN_OR_RETURN(const std::string hidden, description.Text("hidden_activation", "linear"));
+    TP_ASSIGN_OR_RETURN(
+        const v1::Activation kind,
+        ParseActivation("feedback_activation", feedback.empty() ? hidden : feedback));
+    spec.mutable_dtp()->set_feedback_activation(InverseForFeedback(kind));
   } else if (rule == "ddtp_linear") {
     if (!feedback.empty() && feedback != "linear") {
       return absl::UnimplementedError(
