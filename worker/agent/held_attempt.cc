@@ -1,7 +1,12 @@
 #include "worker/agent/held_attempt.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 
 namespace tpsweep::agent {
 namespace {
@@ -9,6 +14,13 @@ namespace {
 // Well below gRPC's default limit of 4 MiB a message, and what a server takes.
 constexpr int64_t kReportBytes = 1 << 20;
 constexpr int kReportMeasurements = 1000;
+
+// As text that every reader takes: a path may hold bytes that are no UTF-8, and a
+// message with them would be refused for ever.
+std::string Portable(absl::string_view message) {
+  const bool is_ascii = absl::c_all_of(message, absl::ascii_isascii);
+  return is_ascii ? std::string(message) : absl::CHexEscape(message);
+}
 
 int64_t SizeOf(const v1::Measurement& measurement) {
   return static_cast<int64_t>(measurement.ByteSizeLong());
@@ -33,7 +45,7 @@ void HeldAttempt::Complete(v1::AttemptOutcome outcome, absl::string_view message
   completion_.emplace();
   completion_->set_attempt(name());
   completion_->set_outcome(outcome);
-  completion_->set_message(message.data(), message.size());
+  completion_->set_message(Portable(message));
   completion_->set_last_sequence(last_sequence_);
 }
 

@@ -93,6 +93,15 @@ TEST(HeldAttemptTest, TheCompletionNamesTheLastSequenceEvenWhenItIsAcknowledged)
   EXPECT_EQ(message->completion().attempt(), "studies/s/trials/0/runs/0/attempts/1");
 }
 
+TEST(HeldAttemptTest, MessagesThatAreNotTextAreEscaped) {
+  HeldAttempt attempt = MakeAttempt();
+  attempt.Acknowledge(0);
+  attempt.Complete(v1::ATTEMPT_OUTCOME_FAILED, "/data/\xff\xfe: cut short");
+  const std::optional<v1::WorkerMessage> message = attempt.NextMessage();
+  ASSERT_TRUE(message && message->has_completion());
+  EXPECT_EQ(message->completion().message(), "/data/\\xff\\xfe: cut short");
+}
+
 TEST(HeldAttemptTest, LargeReportsAreCutBelowTheLimitOfAMessage) {
   HeldAttempt attempt = MakeAttempt();
   for (int i = 1; i <= 50; ++i) attempt.Add(MakeMeasurement(i, 20'000));  // 160 kB each
