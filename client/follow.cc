@@ -1,6 +1,8 @@
 #include "client/follow.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/event_reader.h"
@@ -51,11 +53,11 @@ absl::Status CheckMayGoOn(const Connection& connection, const Interrupt& interru
 
 }  // namespace
 
-absl::StatusOr<v1::Study> FollowStudy(Connection& connection, const std::string& name,
+absl::StatusOr<v1::Study> FollowStudy(Connection& connection, v1::Study study,
                                       const Interrupt& interrupt, Progress& progress, Clock& clock,
                                       const std::function<absl::Status()>& each_turn) {
-  TP_ASSIGN_OR_RETURN(v1::Study study, Get(connection, name));
-  EventReader events(connection, study.name(), EndedRuns(study.runs()), clock);
+  const std::string name = study.name();
+  EventReader events(connection, name, EndedRuns(study.runs()), clock);
   progress.Update(study, InFlight(connection, study));
 
   absl::Duration last_answer = clock.Elapsed();

@@ -83,7 +83,7 @@ absl::StatusOr<v1::Study> TrainToEnd(Session& session, Connection& connection,
   Progress progress = session.MakeProgress();
   const auto note = [&](absl::string_view line) { progress.Note(line); };
   absl::StatusOr<v1::Study> ended =
-      FollowStudy(connection, study.name(), interrupt, progress, session.clock,
+      FollowStudy(connection, study, interrupt, progress, session.clock,
                   [&] { return service.Supervise(note); });
   progress.Finish();
   if (absl::IsCancelled(ended.status())) session.Say("stopping the workers and the server ...");

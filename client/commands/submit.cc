@@ -41,7 +41,7 @@ absl::StatusOr<ExitStatus> Submit(Session& session, const SubmitFlags& flags) {
     session.out << name << "\n";
   }
   session.Say(absl::StrCat("submitted: ", SizeText(study->spec(), study->expected_runs())));
-  if (flags.is_watching) return WatchToEnd(session, *connection, study->name());
+  if (flags.is_watching) return WatchToEnd(session, *connection, *study);
   session.Say(absl::StrCat("follow it with: tpsweep watch ", name));
   return ExitStatus::kDone;
 }

@@ -10,20 +10,21 @@
 namespace tpsweep::client {
 
 absl::StatusOr<ExitStatus> WatchToEnd(Session& session, Connection& connection,
-                                      const std::string& study) {
+                                      const v1::Study& study) {
+  const std::string name = BareName(study.name());
   const Interrupt interrupt;
   Progress progress = session.MakeProgress();
   const absl::StatusOr<v1::Study> ended =
       FollowStudy(connection, study, interrupt, progress, session.clock);
   progress.Finish();
   if (ended.ok()) {
-    session.Say(absl::StrCat("see: tpsweep results ", BareName(study)));
+    session.Say(absl::StrCat("see: tpsweep results ", name));
     return ToExitStatus(*ended);
   }
   if (absl::IsCancelled(ended.status()) || absl::IsDeadlineExceeded(ended.status())) {
-    return absl::Status(ended.status().code(),
-                        absl::StrCat(ended.status().message(),
-                                     "; the study goes on: tpsweep watch ", BareName(study)));
+    return absl::Status(
+        ended.status().code(),
+        absl::StrCat(ended.status().message(), "; the study goes on: tpsweep watch ", name));
   }
   return ended.status();
 }
@@ -36,7 +37,11 @@ void AddWatch(CLI::App& app, Command& chosen) {
     chosen = [study](Session& session) -> absl::StatusOr<ExitStatus> {
       auto connection = Connection::Open(session.connection, session.clock);
       if (!connection.ok()) return connection.status();
-      return WatchToEnd(session, **connection, StudyResource(*study));
+      v1::GetStudyRequest request;
+      request.set_name(StudyResource(*study));
+      const auto found = (*connection)->Call(&Connection::Stub::GetStudy, request);
+      if (!found.ok()) return found.status();
+      return WatchToEnd(session, **connection, *found);
     };
   });
 }
