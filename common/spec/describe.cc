@@ -129,6 +129,7 @@ void AddMessage(const Descriptor& message, const std::string& path, std::vector<
 
 std::vector<Description> Members(const OneofDescriptor& oneof) {
   std::vector<Description> members;
+  members.reserve(static_cast<size_t>(oneof.field_count()));
   for (int i = 0; i < oneof.field_count(); ++i) {
     members.push_back({oneof.field(i)->name(), "choice", "", "", "", "",
                        Comment(*oneof.field(i)->message_type())});

@@ -288,6 +288,7 @@ absl::Status YamlReader::ToStatus() const {
   std::stable_sort(errors.begin(), errors.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> lines;
+  lines.reserve(errors.size());
   for (const auto& [place, text] : errors) {
     lines.push_back(absl::StrCat(file_, ":", place.first, ":", place.second, ": ", text));
   }

@@ -143,7 +143,7 @@ absl::Status StoreWriter::CommitOnce() {
     group_ticket_ = last_ticket_;
   }
   if (group_.empty()) return absl::OkStatus();
-  const absl::Status committed = store_.Commit(group_);
+  absl::Status committed = store_.Commit(group_);
   if (committed.ok()) {
     GroupIsDurable();
     return absl::OkStatus();

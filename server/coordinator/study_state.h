@@ -25,7 +25,7 @@ namespace tpsweep::server {
 struct RunKey {
   int64_t trial = 0;
   int64_t replicate = 0;
-  friend auto operator<=>(const RunKey&, const RunKey&) = default;
+  friend auto operator<=>(const RunKey&, const RunKey&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 class StudyState {

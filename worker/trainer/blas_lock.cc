@@ -15,6 +15,8 @@ tpsweep::Mutex& BufferTableMutex() {
 
 }  // namespace
 
+// The names are those of the linker.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 
 void* __real_blas_memory_alloc(int procpos);
@@ -31,3 +33,4 @@ void __wrap_blas_memory_free(void* buffer) {
 }
 
 }  // extern "C"
+// NOLINTEND(bugprone-reserved-identifier)
