@@ -19,6 +19,7 @@ struct Room {
 const std::vector<Room>& Rooms() {
   static const auto* const rooms = new std::vector<Room>{
       {"common/spec/", {"common/", "proto/", "tpsweep/v1/"}},
+      {"common/training/", {"common/status_macros.h", "tpsweep/v1/training.pb.h"}},
       // Files, not folders: common/spec lies above.
       {"common/",
        {"common/clock.h", "common/file.h", "common/log.h", "common/mutex.h", "common/names.h",

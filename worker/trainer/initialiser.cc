@@ -28,10 +28,10 @@ Matrix<double> OrthonormalColumns(Index rows, Index cols, RandomStream& random) 
 }  // namespace
 
 template <class S>
-void Initialise(v1::Initialiser kind, uint64_t key, Matrix<S>& weights) {
+void Initialise(v1::Initialiser kind, uint64_t key, Matrix<S>& weights, Index fan_out) {
   const Index rows = weights.rows();
   const Index cols = weights.cols();
-  const double fan_sum = static_cast<double>(rows + cols);
+  const double fan_sum = static_cast<double>(cols + fan_out);
   RandomStream random(key);
   Matrix<double> draws(rows, cols);
   switch (kind) {
@@ -50,13 +50,24 @@ void Initialise(v1::Initialiser kind, uint64_t key, Matrix<S>& weights) {
       }
       draws *= std::sqrt(6.0 / fan_sum);
       break;
+    case v1::INITIALISER_TEACHER:
+      draws = NormalMatrix(rows, cols, random) * (3 * std::sqrt(2.0 / fan_sum));
+      break;
     default:  // xavier_normal
       draws = NormalMatrix(rows, cols, random) * std::sqrt(2.0 / fan_sum);
   }
   weights = draws.cast<S>();
 }
 
-template void Initialise(v1::Initialiser, uint64_t, Matrix<float>&);
-template void Initialise(v1::Initialiser, uint64_t, Matrix<double>&);
+template <class S>
+void InitialiseFeedback(v1::Initialiser kind, uint64_t key, Matrix<S>& weights) {
+  Initialise(kind == v1::INITIALISER_TEACHER ? v1::INITIALISER_XAVIER_NORMAL : kind, key, weights,
+             weights.rows());
+}
+
+template void Initialise(v1::Initialiser, uint64_t, Matrix<float>&, Index);
+template void Initialise(v1::Initialiser, uint64_t, Matrix<double>&, Index);
+template void InitialiseFeedback(v1::Initialiser, uint64_t, Matrix<float>&);
+template void InitialiseFeedback(v1::Initialiser, uint64_t, Matrix<double>&);
 
 }  // namespace tpsweep::trainer

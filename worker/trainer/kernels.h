@@ -21,6 +21,11 @@ struct AdamStep {
 };
 
 template <class S>
+struct RmsPropStep {
+  S alpha, one_minus_alpha, lr, epsilon, weight_decay;
+};
+
+template <class S>
 struct Kernels {
   // h = s(a). tanh and sigmoid are within 4 units of the last place of the exact value.
   void (*tanh)(size_t n, const S* a, S* h);
@@ -47,6 +52,9 @@ struct Kernels {
   // theta <- theta - lr (grad + wd theta), with the momentum buffer b (may be null).
   void (*sgd)(size_t n, S lr, S momentum, S weight_decay, const S* gradient, S* buffer, S* theta);
   void (*adam)(size_t n, const AdamStep<S>& step, const S* gradient, S* m, S* v, S* theta);
+
+  // The running mean `m` of the gradient is null if it is not taken off.
+  void (*rmsprop)(size_t n, const RmsPropStep<S>& step, const S* gradient, S* m, S* v, S* theta);
 
   // Standard normal draws from Philox4x32-10: `block` counts in fours, and block k
   // of (key, step, layer) gives out[0..3] for counter {k, layer, step low, step high}

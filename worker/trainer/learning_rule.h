@@ -51,7 +51,8 @@ class LearningRule {
   virtual void ComputeFeedbackUpdate(const Network<S>& network, const Pass<S>& pass,
                                      NoiseSource<S>& noise, std::vector<double>& losses) = 0;
 
-  // Parameters of the feedback paths, learned or fixed; empty for bp.
+  // Parameters of the feedback paths, learned or fixed (is_fixed); empty for rules
+  // without. A learned one has as `layer` the layer whose rate it takes.
   virtual absl::Span<Parameter<S>> feedback_parameters() = 0;
 
   // Target step size (eta); 1 where the rule has none.

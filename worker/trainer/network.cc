@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/random.h"
 #include "worker/trainer/affine.h"
+#include "worker/trainer/gemm.h"
 #include "worker/trainer/initialiser.h"
 
 namespace tpsweep::trainer {
@@ -13,19 +14,29 @@ namespace tpsweep::trainer {
 template <class S>
 Network<S>::Network(const v1::Network& spec, absl::Span<const Index> sizes,
                     absl::Span<const int> layers_without_bias, uint64_t seed)
-    : sizes_(sizes.begin(), sizes.end()),
-      activations_(sizes.size(), HiddenActivation(spec)),
-      weight_at_(sizes.size(), -1),
-      bias_at_(sizes.size(), -1) {
+    : Network(spec, DenseShapes(sizes), layers_without_bias, seed) {}
+
+template <class S>
+Network<S>::Network(const v1::Network& spec, std::vector<LayerShape> shapes,
+                    absl::Span<const int> layers_without_bias, uint64_t seed)
+    : shapes_(std::move(shapes)),
+      activations_(shapes_.size(), HiddenActivation(spec)),
+      weight_at_(shapes_.size(), -1),
+      bias_at_(shapes_.size(), -1) {
   activations_.back() = OutputActivation(spec);
   for (int l = 1; l <= num_layers(); ++l) {
-    Matrix<S> weights(size(l), size(l - 1));
-    Initialise(spec.initialiser(), DeriveSeed(seed, static_cast<uint64_t>(l)), weights);
+    const auto& conv = shape(l).conv;
+    const Index num_biases = conv ? conv->map.channels : size(l);
+    Matrix<S> weights(num_biases, conv ? conv->patch_size() : size(l - 1));
+    // Each kernel has channels x kernel x kernel inputs and outputs.
+    const Index fan_out = conv ? num_biases * conv->kernel * conv->kernel : num_biases;
+    Initialise(spec.initialiser(), DeriveSeed(seed, static_cast<uint64_t>(l)), weights, fan_out);
     weight_at_[static_cast<size_t>(l)] = static_cast<int>(parameters_.size());
     parameters_.push_back(MakeParameter(absl::StrCat("W", l), l, std::move(weights)));
     if (!spec.bias() || absl::c_linear_search(layers_without_bias, l)) continue;
     bias_at_[static_cast<size_t>(l)] = static_cast<int>(parameters_.size());
-    parameters_.push_back(MakeParameter<S>(absl::StrCat("b", l), l, Matrix<S>::Zero(size(l), 1)));
+    parameters_.push_back(
+        MakeParameter<S>(absl::StrCat("b", l), l, Matrix<S>::Zero(num_biases, 1)));
   }
 }
 
@@ -42,23 +53,70 @@ const Parameter<S>* Network<S>::bias(int l) const {
 
 template <class S>
 void Network<S>::Forward(const ConstMatrixRef<S>& x, Pass<S>& pass) const {
-  const size_t count = sizes_.size();
+  const size_t count = shapes_.size();
   pass.a.resize(count);
   pass.h.resize(count);
+  pass.map.resize(count);
+  pass.pool_origin.resize(count);
   pass.h[0] = x;
-  for (size_t l = 1; l < count; ++l) {
-    pass.a[l].resize(sizes_[l], x.cols());
-    pass.h[l].resize(sizes_[l], x.cols());
-    ForwardLayer(static_cast<int>(l), pass.h[l - 1], pass.a[l], pass.h[l]);
+  for (size_t i = 1; i < count; ++i) {
+    const int l = static_cast<int>(i);
+    pass.a[i].resize(size(l), x.cols());
+    pass.h[i].resize(size(l), x.cols());
+    if (is_conv(l)) {
+      const Parameter<S>* b = bias(l);
+      ConvForward<S>(*shape(l).conv, weight(l).value, b == nullptr ? nullptr : &b->value,
+                     pass.h[i - 1], pass.map[i], pass.pool_origin[i], pass.a[i]);
+    } else {
+      AffineLayer(l, pass.h[i - 1], pass.a[i]);
+    }
+    Apply<S>(activation(l), pass.a[i], pass.h[i]);
   }
 }
 
 template <class S>
 void Network<S>::ForwardLayer(int l, const ConstMatrixRef<S>& h_below, MatrixRef<S> a,
                               MatrixRef<S> h) const {
-  const Parameter<S>* b = bias(l);
-  AffineMap<S>(weight(l).value, b == nullptr ? nullptr : &b->value, h_below, a);
+  AffineLayer(l, h_below, a);
   Apply<S>(activation(l), a, h);
+}
+
+template <class S>
+void Network<S>::AffineLayer(int l, const ConstMatrixRef<S>& h_below, MatrixRef<S> a) const {
+  const Parameter<S>* b = bias(l);
+  const Matrix<S>* bias_value = b == nullptr ? nullptr : &b->value;
+  if (!is_conv(l)) return AffineMap<S>(weight(l).value, bias_value, h_below, a);
+  Matrix<S> map;
+  PoolOrigins where;
+  ConvForward<S>(*shape(l).conv, weight(l).value, bias_value, h_below, map, where, a);
+}
+
+template <class S>
+void Network<S>::LayerGradient(int l, const ConstMatrixRef<S>& delta, const Pass<S>& pass,
+                               Matrix<S>& grad_w, Matrix<S>* grad_b) const {
+  const auto i = static_cast<size_t>(l);
+  if (is_conv(l)) {
+    ConvGradient<S>(*shape(l).conv, delta, pass.pool_origin[i], pass.h[i - 1], grad_w, grad_b);
+  } else {
+    AffineGradient<S>(delta, pass.h[i - 1], grad_w, grad_b);
+  }
+}
+
+template <class S>
+void Network<S>::SetLayerGradient(int l, const ConstMatrixRef<S>& delta, const Pass<S>& pass) {
+  Parameter<S>* b = bias(l);
+  LayerGradient(l, delta, pass, weight(l).gradient, b == nullptr ? nullptr : &b->gradient);
+}
+
+template <class S>
+void Network<S>::BackwardLayer(int l, const ConstMatrixRef<S>& delta, const Pass<S>& pass,
+                               MatrixRef<S> dh_below) const {
+  if (is_conv(l)) {
+    ConvBackward<S>(*shape(l).conv, weight(l).value, delta,
+                    pass.pool_origin[static_cast<size_t>(l)], dh_below);
+  } else {
+    Gemm<S>(Transpose::kYes, weight(l).value, Transpose::kNo, delta, 1, 0, dh_below);
+  }
 }
 
 template class Network<float>;

@@ -32,36 +32,41 @@ absl::StatusOr<Optimiser<S>> Optimiser<S>::Create(const v1::Optimiser& spec,
                                                   int num_layers, double lr_divisor,
                                                   absl::Span<const int> trained_layers) {
   TP_RETURN_IF_ERROR(CheckLength("lr", spec.lr(), num_layers));
-  Optimiser optimiser;
-  optimiser.is_adam_ = !spec.has_sgd();
-  if (optimiser.is_adam_) {
+  if (spec.has_adam()) {
     TP_RETURN_IF_ERROR(CheckLength("adam.epsilon", spec.adam().epsilon(), num_layers));
   }
-  optimiser.beta1_ = spec.adam().beta1();
-  optimiser.beta2_ = spec.adam().beta2();
-  optimiser.momentum_ = spec.sgd().momentum();
-  optimiser.weight_decay_ = spec.weight_decay();
+  if (spec.has_rmsprop()) {
+    TP_RETURN_IF_ERROR(CheckLength("rmsprop.epsilon", spec.rmsprop().epsilon(), num_layers));
+  }
+  Optimiser optimiser;
+  optimiser.spec_ = spec;
   const auto add_state = [&optimiser](absl::string_view kind, const Parameter<S>& parameter) {
     optimiser.state_.push_back({absl::StrCat(kind, "/", parameter.name),
                                 Matrix<S>::Zero(parameter.value.rows(), parameter.value.cols())});
   };
   for (size_t i = 0; i < parameters.size(); ++i) {
     const Parameter<S>& parameter = parameters[i];
+    if (parameter.is_fixed) continue;
     if (!trained_layers.empty() && std::find(trained_layers.begin(), trained_layers.end(),
                                              parameter.layer) == trained_layers.end()) {
       continue;
     }
-    optimiser.slots_.push_back(
-        {.parameter = i,
-         .first_state = optimiser.state_.size(),
-         .lr = OfLayer(spec.lr(), parameter.layer) / lr_divisor,
-         .epsilon = optimiser.is_adam_ ? OfLayer(spec.adam().epsilon(), parameter.layer) : 0});
-    if (optimiser.is_adam_) {
+    Slot slot = {.parameter = i,
+                 .first_state = optimiser.state_.size(),
+                 .lr = OfLayer(spec.lr(), parameter.layer) / lr_divisor,
+                 .epsilon = 0};
+    if (spec.has_adam()) {
+      slot.epsilon = OfLayer(spec.adam().epsilon(), parameter.layer);
       add_state("adam_m", parameter);
       add_state("adam_v", parameter);
-    } else if (optimiser.momentum_ != 0) {
+    } else if (spec.has_rmsprop()) {
+      slot.epsilon = OfLayer(spec.rmsprop().epsilon(), parameter.layer);
+      add_state("rmsprop_v", parameter);
+      if (spec.rmsprop().centred()) add_state("rmsprop_m", parameter);
+    } else if (spec.sgd().momentum() != 0) {
       add_state("momentum", parameter);
     }
+    optimiser.slots_.push_back(slot);
   }
   return optimiser;
 }
@@ -70,35 +75,50 @@ template <class S>
 void Optimiser<S>::Step(absl::Span<Parameter<S>> parameters) {
   ++num_steps_;
   const Kernels<S>& kernels = GetKernels<S>();
-  const double t = static_cast<double>(num_steps_);
-  const double correction1 = 1 - std::pow(beta1_, t);
-  const double correction2 = 1 - std::pow(beta2_, t);
+  const auto decay = static_cast<S>(spec_.weight_decay());
+  const auto moment = [this](size_t i) { return state_[i].value.data(); };
   for (const Slot& slot : slots_) {
     Parameter<S>& parameter = parameters[slot.parameter];
     const S* gradient = parameter.gradient.data();
     S* theta = parameter.value.data();
     const auto size = static_cast<size_t>(parameter.value.size());
-    if (is_adam_) {
+    if (spec_.has_adam()) {
+      const double beta1 = spec_.adam().beta1();
+      const double beta2 = spec_.adam().beta2();
+      const double t = static_cast<double>(num_steps_);
       const AdamStep<S> step = {
-          .beta1 = static_cast<S>(beta1_),
-          .one_minus_beta1 = static_cast<S>(1 - beta1_),
-          .beta2 = static_cast<S>(beta2_),
-          .one_minus_beta2 = static_cast<S>(1 - beta2_),
-          .step_size = static_cast<S>(slot.lr / correction1),
-          .inverse_sqrt_correction2 = static_cast<S>(1 / std::sqrt(correction2)),
+          .beta1 = static_cast<S>(beta1),
+          .one_minus_beta1 = static_cast<S>(1 - beta1),
+          .beta2 = static_cast<S>(beta2),
+          .one_minus_beta2 = static_cast<S>(1 - beta2),
+          .step_size = static_cast<S>(slot.lr / (1 - std::pow(beta1, t))),
+          .inverse_sqrt_correction2 = static_cast<S>(1 / std::sqrt(1 - std::pow(beta2, t))),
           .epsilon = static_cast<S>(slot.epsilon),
-          .weight_decay = static_cast<S>(weight_decay_)};
-      S* m = state_[slot.first_state].value.data();
-      S* v = state_[slot.first_state + 1].value.data();
+          .weight_decay = decay};
+      S* m = moment(slot.first_state);
+      S* v = moment(slot.first_state + 1);
       ForShards(size, [&](size_t begin, size_t end) {
         kernels.adam(end - begin, step, gradient + begin, m + begin, v + begin, theta + begin);
       });
-    } else {
-      S* buffer = momentum_ == 0 ? nullptr : state_[slot.first_state].value.data();
+    } else if (spec_.has_rmsprop()) {
+      const double alpha = spec_.rmsprop().alpha();
+      const RmsPropStep<S> step = {.alpha = static_cast<S>(alpha),
+                                   .one_minus_alpha = static_cast<S>(1 - alpha),
+                                   .lr = static_cast<S>(slot.lr),
+                                   .epsilon = static_cast<S>(slot.epsilon),
+                                   .weight_decay = decay};
+      S* v = moment(slot.first_state);
+      S* m = spec_.rmsprop().centred() ? moment(slot.first_state + 1) : nullptr;
       ForShards(size, [&](size_t begin, size_t end) {
-        kernels.sgd(end - begin, static_cast<S>(slot.lr), static_cast<S>(momentum_),
-                    static_cast<S>(weight_decay_), gradient + begin,
-                    buffer == nullptr ? nullptr : buffer + begin, theta + begin);
+        kernels.rmsprop(end - begin, step, gradient + begin, m == nullptr ? nullptr : m + begin,
+                        v + begin, theta + begin);
+      });
+    } else {
+      const double momentum = spec_.sgd().momentum();
+      S* buffer = momentum == 0 ? nullptr : moment(slot.first_state);
+      ForShards(size, [&](size_t begin, size_t end) {
+        kernels.sgd(end - begin, static_cast<S>(slot.lr), static_cast<S>(momentum), decay,
+                    gradient + begin, buffer == nullptr ? nullptr : buffer + begin, theta + begin);
       });
     }
   }

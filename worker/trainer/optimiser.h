@@ -1,4 +1,4 @@
-// Makes steps from gradients: SGD with momentum and Adam, with PyTorch's
+// Makes steps from gradients: SGD with momentum, Adam and RMSprop, with PyTorch's
 // formulas (bias correction, coupled weight decay; written out in training.proto).
 //
 // Not thread-safe.
@@ -18,7 +18,7 @@ namespace tpsweep::trainer {
 // A piece of state as a checkpoint knows it.
 template <class S>
 struct NamedTensor {
-  std::string name;  // adam_m/W1, adam_v/W1, momentum/W1
+  std::string name;  // adam_m/W1, adam_v/W1, momentum/W1, rmsprop_v/W1, rmsprop_m/W1
   Matrix<S> value;
 };
 
@@ -28,8 +28,8 @@ class Optimiser {
   // For `parameters` of a network of `num_layers` layers. Learning rates are
   // divided by `lr_divisor` (the target step size when the rate is normalised,
   // otherwise 1). Only parameters of `trained_layers` are ever changed; empty
-  // means all. kInvalidArgument if a list of rates or epsilons has neither one
-  // element nor one for each layer.
+  // means all. Fixed parameters never are. kInvalidArgument if a list of rates or epsilons has
+  // neither one element nor one for each layer.
   static absl::StatusOr<Optimiser> Create(const v1::Optimiser& spec,
                                           absl::Span<const Parameter<S>> parameters, int num_layers,
                                           double lr_divisor, absl::Span<const int> trained_layers);
@@ -54,8 +54,7 @@ class Optimiser {
 
   Optimiser() = default;
 
-  bool is_adam_ = true;
-  double beta1_ = 0, beta2_ = 0, momentum_ = 0, weight_decay_ = 0;
+  v1::Optimiser spec_;
   int64_t num_steps_ = 0;
   std::vector<Slot> slots_;
   std::vector<NamedTensor<S>> state_;

@@ -28,13 +28,14 @@ struct Parameter {
   int layer;         // 1..L, the layer whose learning rate it takes
   Matrix<S> value;
   Matrix<S> gradient;
+  bool is_fixed = false;  // never stepped by an optimiser: fixed random feedback
 };
 
 // With a gradient of zero.
 template <class S>
 Parameter<S> MakeParameter(std::string name, int layer, Matrix<S> value) {
   Matrix<S> gradient = Matrix<S>::Zero(value.rows(), value.cols());
-  return {std::move(name), layer, std::move(value), std::move(gradient)};
+  return {std::move(name), layer, std::move(value), std::move(gradient), /*is_fixed=*/false};
 }
 
 }  // namespace tpsweep::trainer

@@ -22,8 +22,8 @@ TEST(DataSetCache, LoadsPlainAndGzip) {
   DataSetCache cache({folder.path()});
   TP_ASSERT_OK_AND_ASSIGN(const auto plain, cache.Get("plain"));
   TP_ASSERT_OK_AND_ASSIGN(const auto packed, cache.Get("packed"));
-  EXPECT_EQ(plain->width, 16);
-  EXPECT_EQ(plain->num_classes, 3);
+  EXPECT_EQ(plain->shape.size(), 16);
+  EXPECT_EQ(plain->num_outputs, 3);
   EXPECT_EQ(plain->train.count(), 120);
   EXPECT_EQ(plain->test.count(), 40);
   EXPECT_EQ(plain->train.inputs.size(), 120u * 16u);
@@ -135,8 +135,8 @@ TEST(DataSetCache, FashionMnistIsThePublishedOne) {
   TP_ASSERT_OK_AND_ASSIGN(const auto set, cache.Get("fashion-mnist"));
   EXPECT_EQ(set->train.count(), 60000);
   EXPECT_EQ(set->test.count(), 10000);
-  EXPECT_EQ(set->width, 784);
-  EXPECT_EQ(set->num_classes, 10);
+  EXPECT_EQ(set->shape, (MapShape{1, 28, 28}));
+  EXPECT_EQ(set->num_outputs, 10);
   EXPECT_EQ(set->provenance, "checksums are those of the published fashion-mnist");
 }
 

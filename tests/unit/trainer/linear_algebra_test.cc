@@ -112,7 +112,7 @@ TYPED_TEST(GemmTest, AffineMapAndItsGradient) {
 
 TEST(InitialiserTest, XavierNormalHasItsVariance) {
   Matrix<double> w(300, 200);
-  Initialise(v1::INITIALISER_XAVIER_NORMAL, 5, w);
+  Initialise(v1::INITIALISER_XAVIER_NORMAL, 5, w, w.rows());
   const double variance = 2.0 / 500;
   EXPECT_NEAR(w.mean(), 0, 5 * std::sqrt(variance / 60000));
   EXPECT_NEAR(w.squaredNorm() / 60000, variance, 5 * variance * std::sqrt(2.0 / 60000));
@@ -120,7 +120,7 @@ TEST(InitialiserTest, XavierNormalHasItsVariance) {
 
 TEST(InitialiserTest, XavierUniformFillsItsRange) {
   Matrix<double> w(300, 200);
-  Initialise(v1::INITIALISER_XAVIER_UNIFORM, 5, w);
+  Initialise(v1::INITIALISER_XAVIER_UNIFORM, 5, w, w.rows());
   const double bound = std::sqrt(6.0 / 500);
   EXPECT_LT(w.maxCoeff(), bound);
   EXPECT_GE(w.minCoeff(), -bound);
@@ -132,7 +132,7 @@ TEST(InitialiserTest, XavierUniformFillsItsRange) {
 TEST(InitialiserTest, OrthogonalRowsOrColumns) {
   for (const auto& [rows, cols] : {std::pair<Index, Index>{7, 4}, {4, 7}, {5, 5}}) {
     Matrix<double> w(rows, cols);
-    Initialise(v1::INITIALISER_ORTHOGONAL, 5, w);
+    Initialise(v1::INITIALISER_ORTHOGONAL, 5, w, w.rows());
     const Matrix<double> gram =
         rows >= cols ? Matrix<double>(w.transpose() * w) : Matrix<double>(w * w.transpose());
     const double square = 6.0 / static_cast<double>(rows + cols);
@@ -147,9 +147,9 @@ TEST(InitialiserTest, FloatStartsFromTheNumbersOfDoubleAndKeysDiffer) {
                           v1::INITIALISER_ORTHOGONAL}) {
     Matrix<double> in_double(6, 5), other(6, 5);
     Matrix<float> in_float(6, 5);
-    Initialise(kind, 5, in_double);
-    Initialise(kind, 5, in_float);
-    Initialise(kind, 6, other);
+    Initialise(kind, 5, in_double, in_double.rows());
+    Initialise(kind, 5, in_float, in_float.rows());
+    Initialise(kind, 6, other, other.rows());
     EXPECT_EQ(in_float, in_double.cast<float>());
     EXPECT_NE(in_double, other);
   }

@@ -92,7 +92,7 @@ absl::StatusOr<IdxArray> ReadIdx(const std::string& path) {
 // One half of a data set: images and labels that belong together.
 struct Half {
   Samples samples;
-  int64_t width = 0;
+  MapShape shape;
   std::string images_sha256, labels_sha256;
 };
 
@@ -113,7 +113,9 @@ absl::StatusOr<Half> ReadHalf(const std::string& images_path, const std::string&
                                                    images.shape[0], " images"));
   }
   Half half;
-  half.width = static_cast<int64_t>(images.values.size()) / images.shape[0];
+  const int64_t width = static_cast<int64_t>(images.values.size()) / images.shape[0];
+  half.shape = images.shape.size() == 3 ? MapShape{1, images.shape[1], images.shape[2]}
+                                        : MapShape{width, 1, 1};
   half.images_sha256 = std::move(images.sha256);
   half.labels_sha256 = std::move(labels.sha256);
   half.samples.inputs = std::move(images.values);
@@ -141,10 +143,10 @@ absl::StatusOr<std::shared_ptr<const DataSet>> Load(absl::string_view name,
                                                     const FourPaths& paths) {
   TP_ASSIGN_OR_RETURN(Half train, ReadHalf(paths[0], paths[1]));
   TP_ASSIGN_OR_RETURN(Half test, ReadHalf(paths[2], paths[3]));
-  if (train.width != test.width) {
-    return absl::InvalidArgumentError(absl::StrCat(paths[2], ": offset 4: images of ", test.width,
-                                                   " bytes, but ", paths[0], " has images of ",
-                                                   train.width));
+  if (train.shape.size() != test.shape.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(paths[2], ": offset 4: images of ",
+                                                   test.shape.size(), " bytes, but ", paths[0],
+                                                   " has images of ", train.shape.size()));
   }
   const auto& classes = train.samples.labels;
   const int num_classes = *std::max_element(classes.begin(), classes.end()) + 1;
@@ -161,8 +163,8 @@ absl::StatusOr<std::shared_ptr<const DataSet>> Load(absl::string_view name,
 
   auto set = std::make_shared<DataSet>();
   set->name = std::string(name);
-  set->width = train.width;
-  set->num_classes = num_classes;
+  set->shape = train.shape;
+  set->num_outputs = num_classes;
   const FourDigests digests = {train.images_sha256, train.labels_sha256, test.images_sha256,
                                test.labels_sha256};
   set->provenance = Provenance(name, digests);

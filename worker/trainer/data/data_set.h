@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "common/mutex.h"
+#include "common/training/layer_shapes.h"
 
 namespace tpsweep::trainer {
 
@@ -23,8 +24,8 @@ struct Samples {
 
 struct DataSet {
   std::string name;
-  int64_t width = 0;  // n_0
-  int num_classes = 0;
+  MapShape shape;           // of an input; its size is n_0
+  int64_t num_outputs = 0;  // n_L: classes
   Samples train;
   Samples test;
   // "checksums are those of the published fashion-mnist", or why that cannot be said.

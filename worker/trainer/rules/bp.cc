@@ -13,9 +13,7 @@
 // back-propagating errors" (1986).
 #include "worker/trainer/rules/bp.h"
 
-#include "worker/trainer/affine.h"
 #include "worker/trainer/elementwise.h"
-#include "worker/trainer/gemm.h"
 #include "worker/trainer/rules/rules.h"
 
 namespace tpsweep::trainer {
@@ -33,7 +31,7 @@ void Backpropagate(const Network<S>& network, const Pass<S>& pass, std::vector<M
     MultiplyByDerivative<S>(network.activation(l), pass.a[i], pass.h[i], delta[i]);
     if (l == 1) break;
     dh[i - 1].resize(network.size(l - 1), delta[i].cols());
-    Gemm<S>(Transpose::kYes, network.weight(l).value, Transpose::kNo, delta[i], 1, 0, dh[i - 1]);
+    network.BackwardLayer(l, delta[i], pass, dh[i - 1]);
   }
 }
 
@@ -45,10 +43,7 @@ class Bp final : public LearningRule<S> {
   void ComputeUpdate(Network<S>& network, Pass<S>& pass) override {
     Backpropagate(network, pass, dh_, pass.delta);
     for (int l = 1; l <= network.num_layers(); ++l) {
-      const auto i = static_cast<size_t>(l);
-      Parameter<S>* bias = network.bias(l);
-      AffineGradient<S>(pass.delta[i], pass.h[i - 1], network.weight(l).gradient,
-                        bias == nullptr ? nullptr : &bias->gradient);
+      network.SetLayerGradient(l, pass.delta[static_cast<size_t>(l)], pass);
     }
   }
 

@@ -25,7 +25,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/random.h"
-#include "worker/trainer/affine.h"
 #include "worker/trainer/elementwise.h"
 #include "worker/trainer/gemm.h"
 #include "worker/trainer/initialiser.h"
@@ -62,7 +61,8 @@ class DdtpLinear final : public LearningRule<S> {
     const int num_layers = network.num_layers();
     for (int i = 1; i < num_layers; ++i) {
       Matrix<S> weights(network.size(i), network.size(num_layers));
-      Initialise(spec.network().initialiser(), DeriveSeed(seed, static_cast<uint64_t>(i)), weights);
+      InitialiseFeedback(spec.network().initialiser(), DeriveSeed(seed, static_cast<uint64_t>(i)),
+                         weights);
       parameters_.push_back(MakeParameter(absl::StrCat("Q", i), i, std::move(weights)));
     }
   }
@@ -103,10 +103,8 @@ class DdtpLinear final : public LearningRule<S> {
       Scale<S>(static_cast<S>(sigma_), sigma_xi, sigma_xi);
       Add<S>(pass.h[at], sigma_xi, activity.rightCols(batch));
     }
-    const Parameter<S>* bias = network.bias(num_layers);
     corrupted_output_.resize(network.size(num_layers), (num_layers - 1) * batch);
-    AffineMap<S>(network.weight(num_layers).value, bias == nullptr ? nullptr : &bias->value,
-                 corrupted_.back(), corrupted_output_);
+    network.AffineLayer(num_layers, corrupted_.back(), corrupted_output_);
 
     for (int i = 1; i < num_layers; ++i) {
       MatrixRef<S> y = corrupted_output_.middleCols((i - 1) * batch, batch);

@@ -44,7 +44,8 @@ class Dtp final : public LearningRule<S> {
         scratch_(static_cast<size_t>(network.num_layers()) + 1) {
     for (int k = 2; k <= network.num_layers(); ++k) {
       Matrix<S> weights(network.size(k - 1), network.size(k));
-      Initialise(spec.network().initialiser(), DeriveSeed(seed, static_cast<uint64_t>(k)), weights);
+      InitialiseFeedback(spec.network().initialiser(), DeriveSeed(seed, static_cast<uint64_t>(k)),
+                         weights);
       parameters_.push_back(MakeParameter(absl::StrCat("Q", k), k, std::move(weights)));
       if (!has_bias_) continue;
       parameters_.push_back(

@@ -1,6 +1,5 @@
 #include "worker/trainer/rules/local_update.h"
 
-#include "worker/trainer/affine.h"
 #include "worker/trainer/elementwise.h"
 
 namespace tpsweep::trainer {
@@ -26,11 +25,10 @@ void ComputeLocalGradients(Network<S>& network, Pass<S>& pass) {
     const int l = static_cast<int>(i);
     Matrix<S>& delta = pass.delta[i];
     delta.resize(pass.h[i].rows(), pass.h[i].cols());
-    Scale<S>(S{-2} / static_cast<S>(delta.cols()), pass.displacement[i], delta);
+    const Index terms = network.is_conv(l) ? delta.size() : delta.cols();
+    Scale<S>(S{-2} / static_cast<S>(terms), pass.displacement[i], delta);
     MultiplyByDerivative<S>(network.activation(l), pass.a[i], pass.h[i], delta);
-    Parameter<S>* bias = network.bias(l);
-    AffineGradient<S>(delta, pass.h[i - 1], network.weight(l).gradient,
-                      bias == nullptr ? nullptr : &bias->gradient);
+    network.SetLayerGradient(l, delta, pass);
   }
 }
 

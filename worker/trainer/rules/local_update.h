@@ -18,7 +18,9 @@ void SetOutputTarget(double eta, Pass<S>& pass);
 // held constant, as a mean over the batch:
 //   delta[l] = -2/B s_l'(a[l]) * D[l],   dW[l] = delta[l] h[l-1]^T,   db[l] = sum over B of
 //   delta[l]
-// The 1/B comes on top of the one in e, as in the authors' code.
+// The 1/B comes on top of the one in e, as in the authors' code. In convolutional
+// layers that code takes the mean over the units of the pooled maps too: 2/(B n_l)
+// in the place of 2/B.
 template <class S>
 void ComputeLocalGradients(Network<S>& network, Pass<S>& pass);
 

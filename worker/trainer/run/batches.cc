@@ -39,16 +39,17 @@ template <class S>
 void Batches<S>::Gather(const Samples& samples, absl::Span<const int32_t> indices,
                         Batch<S>& batch) const {
   const auto size = static_cast<Index>(indices.size());
-  batch.x.resize(data_.width, size);
+  const int64_t width = data_.shape.size();
+  batch.x.resize(width, size);
   batch.labels.resize(indices.size());
   for (Index column = 0; column < size; ++column) {
     const auto index = static_cast<int64_t>(indices[static_cast<size_t>(column)]);
-    const uint8_t* bytes = samples.inputs.data() + index * data_.width;
-    std::transform(bytes, bytes + data_.width, batch.x.col(column).data(),
+    const uint8_t* bytes = samples.inputs.data() + index * width;
+    std::transform(bytes, bytes + width, batch.x.col(column).data(),
                    [this](uint8_t byte) { return value_of_[byte]; });
     batch.labels[static_cast<size_t>(column)] = samples.labels[static_cast<size_t>(index)];
   }
-  batch.y.resize(data_.num_classes, size);
+  batch.y.resize(data_.num_outputs, size);
   FillOneHot<S>(batch.labels, target_height_, batch.y);
 }
 

@@ -4,6 +4,8 @@
 //   each epoch:    one training pass; after the feedback step of each of its
 //                  mini-batches, extra mini-batches for the feedback alone
 //                  then extra feedback-only passes
+//   each epoch, separate: a feedback-only pass, a training pass without feedback
+//                  steps, then extra feedback-only passes
 //
 // Everything that counts, and with it every random number, follows from the
 // Position, so that is all a checkpoint needs to know.
@@ -16,7 +18,12 @@
 
 namespace tpsweep::trainer {
 
-enum class Phase : int64_t { kPretraining = 0, kTraining = 1, kExtraPasses = 2 };
+enum class Phase : int64_t {
+  kPretraining = 0,
+  kTraining = 1,
+  kExtraPasses = 2,
+  kSeparatePass = 3,  // at the beginning of an epoch
+};
 
 struct Position {
   int64_t epoch = 0;  // finished epochs
@@ -57,18 +64,24 @@ class Schedule {
   int64_t Steps(const Position& at) const;
   int64_t FeedbackSteps(const Position& at) const;
 
-  // Number of the feedback-only pass that `at` is in, counted over the whole run.
+  // Feedback-only passes done before `at`: the number of the one that it is in, if any.
   int64_t FeedbackPass(const Position& at) const;
 
   // From the end of a mini-batch to the next. Counts the epoch if it was its last.
   void FinishBatch(Position& at) const;
 
   int64_t batches_per_pass() const { return batches_per_pass_; }
+  // Whether a training step begins with a feedback step.
+  bool has_feedback_within_steps() const { return learns_feedback_ && !is_separate_; }
   int64_t extra_minibatches() const { return extra_minibatches_; }
 
  private:
+  // Where an epoch begins.
+  Phase FirstPhase() const { return is_separate_ ? Phase::kSeparatePass : Phase::kTraining; }
+
   int64_t batches_per_pass_;
   bool learns_feedback_;
+  bool is_separate_ = false;
   int64_t pretraining_passes_ = 0;
   int64_t extra_minibatches_ = 0;
   int64_t extra_passes_ = 0;

@@ -1,8 +1,11 @@
 #include "worker/trainer/run/typed_run.h"
 
 #include <cmath>
+#include <iterator>
+#include <set>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "common/clock.h"
 #include "common/random.h"
@@ -44,12 +47,12 @@ template <class S>
 absl::StatusOr<std::unique_ptr<TrainingRun>> TypedRun<S>::Create(
     const v1::TrainingSpec& spec, std::shared_ptr<const DataSet> data) {
   TP_ASSIGN_OR_RETURN(Split split, MakeSplit(spec.dataset(), *data, spec.seed()));
-  std::vector<Index> sizes = {data->width};
-  for (const int width : spec.network().hidden()) sizes.push_back(width);
-  sizes.push_back(data->num_classes);
-  const int num_layers = static_cast<int>(sizes.size()) - 1;
+  TP_ASSIGN_OR_RETURN(std::vector<LayerShape> shapes,
+                      InferShapes(spec.network(), data->shape, data->num_outputs));
+  const int num_layers = static_cast<int>(shapes.size()) - 1;
 
-  Network<S> network(spec.network(), sizes, RuleOf(spec).layers_without_bias(spec, num_layers),
+  Network<S> network(spec.network(), std::move(shapes),
+                     RuleOf(spec).layers_without_bias(spec, num_layers),
                      DeriveSeed(spec.seed(), "initialisation"));
   std::unique_ptr<LearningRule<S>> rule =
       MakeRule<S>(spec, network, DeriveSeed(spec.seed(), "feedback initialisation"));
@@ -61,8 +64,10 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> TypedRun<S>::Create(
   TP_ASSIGN_OR_RETURN(Optimiser<S> feedback,
                       Optimiser<S>::Create(spec.feedback(), rule->feedback_parameters(), num_layers,
                                            /*lr_divisor=*/1.0, /*trained_layers=*/{}));
-  const bool learns_feedback =
-      !rule->feedback_parameters().empty() && !spec.feedback_schedule().frozen();
+  const bool has_trained_path =
+      absl::c_any_of(rule->feedback_parameters(),
+                     [](const Parameter<S>& parameter) { return !parameter.is_fixed; });
+  const bool learns_feedback = has_trained_path && !spec.feedback_schedule().frozen();
   return std::unique_ptr<TrainingRun>(
       new TypedRun(spec, std::move(data), std::move(split), std::move(network), std::move(rule),
                    std::move(forward), std::move(feedback), learns_feedback));
@@ -168,7 +173,7 @@ auto TypedRun<S>::BeginStep() -> Divergence {
   for (size_t l = 1; l < pass_.target.size(); ++l) {
     statistics_.target_norm[l - 1] = Norm(pass_.target[l]) / std::sqrt(size);
   }
-  if (!learns_feedback_) return std::nullopt;
+  if (!schedule_.has_feedback_within_steps()) return std::nullopt;
   if (Divergence divergence = TrainFeedback()) return divergence;
   for (size_t path = 0; path < feedback_losses_.size(); ++path) {
     double& sum = statistics_.feedback_loss_sum[path];
@@ -193,8 +198,22 @@ auto TypedRun<S>::TrainFeedback() -> Divergence {
                           " is not finite ", Where());
     }
   }
+  if (spec_.feedback_schedule().one_random_path()) KeepOneRandomPath();
   feedback_.Step(rule_->feedback_parameters());
   return std::nullopt;
+}
+
+template <class S>
+void TypedRun<S>::KeepOneRandomPath() {
+  std::set<int> layers;  // one for each path
+  for (const Parameter<S>& parameter : rule_->feedback_parameters()) layers.insert(parameter.layer);
+  RandomStream random(DeriveSeed(DeriveSeed(spec_.seed(), "feedback path"),
+                                 static_cast<uint64_t>(schedule_.FeedbackSteps(position_))));
+  const int kept =
+      *std::next(layers.begin(), static_cast<int64_t>(random.NextBelow(layers.size())));
+  for (Parameter<S>& parameter : rule_->feedback_parameters()) {
+    if (parameter.layer != kept) parameter.gradient.setZero();
+  }
 }
 
 template <class S>
@@ -259,6 +278,7 @@ std::string TypedRun<S>::Where() const {
       return absl::StrCat("at step ", steps + 1, " (epoch ", position_.epoch + 1, ")");
     case Phase::kPretraining:
     case Phase::kExtraPasses:
+    case Phase::kSeparatePass:
       break;
   }
   return absl::StrCat("in feedback-only pass ", schedule_.FeedbackPass(position_) + 1,

@@ -47,6 +47,8 @@ class TypedRun final : public TrainingRun {
   // One feedback update from the forward pass in pass_. The losses of the paths
   // are left in feedback_losses_.
   Divergence TrainFeedback();
+  // Zero gradients for the feedback parameters of all paths but one.
+  void KeepOneRandomPath();
 
   // Gathers batch `number` of the pass over the training set that `key` shuffles.
   void GatherShuffled(uint64_t key, int64_t number);
