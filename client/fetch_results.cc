@@ -28,7 +28,7 @@ absl::Status ForEachPage(Connection& connection,
 }
 
 absl::Status FetchHistory(Connection& connection, const std::string& study, StudyResults& results) {
-  std::map<std::string, std::map<int64_t, v1::Measurement>> by_epoch;
+  std::map<std::string, std::map<int64_t, v1::Measurement>> by_epoch, by_sequence;
   v1::ListMeasurementsRequest request;
   request.set_parent(study);
   const auto take = [&](v1::ListMeasurementsResponse page) {
@@ -36,16 +36,25 @@ absl::Status FetchHistory(Connection& connection, const std::string& study, Stud
       const absl::StatusOr<AttemptName> attempt = ParseAttemptName(record.attempt());
       if (!attempt.ok()) continue;
       auto& measurement = *record.mutable_measurement();
-      v1::Measurement& last = by_epoch[ToString(ParentOf(*attempt))][measurement.epoch()];
+      const std::string run = ToString(ParentOf(*attempt));
+      // Those of single mini-batches have no scalars.
+      if (measurement.scalars().empty()) {
+        v1::Measurement& same = by_sequence[run][measurement.sequence()];
+        same = std::move(measurement);
+        continue;
+      }
+      v1::Measurement& last = by_epoch[run][measurement.epoch()];
       if (measurement.sequence() >= last.sequence()) last = std::move(measurement);
     }
   };
   TP_RETURN_IF_ERROR(ForEachPage(connection, &Connection::Stub::ListMeasurements, request, take));
-  for (auto& [run, epochs] : by_epoch) {
-    for (auto& [epoch, measurement] : epochs) {
-      results.history[run].push_back(std::move(measurement));
+  const auto move_to = [](auto& from, auto& to) {
+    for (auto& [run, measurements] : from) {
+      for (auto& [at, measurement] : measurements) to[run].push_back(std::move(measurement));
     }
-  }
+  };
+  move_to(by_epoch, results.history);
+  move_to(by_sequence, results.step_measurements);
   return absl::OkStatus();
 }
 

@@ -23,15 +23,25 @@ std::map<std::string, Json> Metrics(const v1::Measurement& measurement) {
   return metrics;
 }
 
-// {name: [one value an epoch]}; null where an epoch lacks what others have.
-Json HistoryJson(const std::vector<v1::Measurement>& epochs) {
+// {name: [one value a measurement]}; null where one lacks what others have.
+Json HistoryJson(const std::vector<v1::Measurement>& measurements) {
   std::map<std::string, Json> history;
-  for (size_t epoch = 0; epoch < epochs.size(); ++epoch) {
-    for (auto& [name, value] : Metrics(epochs[epoch])) {
-      history.try_emplace(name, std::vector<Json>(epochs.size())).first->second[epoch] = value;
+  for (size_t i = 0; i < measurements.size(); ++i) {
+    for (auto& [name, value] : Metrics(measurements[i])) {
+      history.try_emplace(name, std::vector<Json>(measurements.size())).first->second[i] = value;
     }
   }
   return history;
+}
+
+// The same, with the place of each: forward updates and epochs done.
+Json StepsJson(const std::vector<v1::Measurement>& measurements) {
+  Json steps = HistoryJson(measurements);
+  for (const v1::Measurement& measurement : measurements) {
+    steps["step"].push_back(measurement.step());
+    steps["epoch"].push_back(measurement.epoch());
+  }
+  return steps;
 }
 
 }  // namespace
@@ -59,6 +69,10 @@ Json ResultsJson(const StudyResults& results, bool with_history) {
         const auto history = results.history.find(run.name());
         entry["history"] =
             history == results.history.end() ? Json::object() : HistoryJson(history->second);
+        const auto steps = results.step_measurements.find(run.name());
+        if (steps != results.step_measurements.end()) {
+          entry["measurements"] = StepsJson(steps->second);
+        }
       }
       runs.push_back(std::move(entry));
     }

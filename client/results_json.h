@@ -9,7 +9,7 @@
 
 namespace tpsweep::client {
 
-// With a "history" in every run if `results` has one.
+// With a "history" in every run if asked for, and "measurements" in those that have any.
 Json ResultsJson(const StudyResults& results, bool with_history);
 
 // {path: value} of what the sampler chose.

@@ -21,9 +21,10 @@ struct TrialResults {
 struct StudyResults {
   v1::Study study;
   std::vector<TrialResults> trials;  // by number
-  // By run name: the measurements of its latest attempt, the last one of each
-  // epoch, by epoch. Empty if not asked for.
+  // By run name: the measurements of its latest attempt, those of epochs, by epoch, and
+  // those of single mini-batches, in order. Empty if not asked for.
   std::map<std::string, std::vector<v1::Measurement>> history;
+  std::map<std::string, std::vector<v1::Measurement>> step_measurements;
 };
 
 // Mean and sample standard deviation (of two values or more).

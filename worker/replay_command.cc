@@ -32,9 +32,6 @@ void Print(const trainer::GoldenCase& golden_case, const trainer::Comparison& co
                            kind.worst_error, kind.tolerance, kind.worst_tensor,
                            kind.is_angle ? " (degrees)" : "");
   }
-  if (!comparison.skipped.empty()) {
-    out << comparison.skipped.size() << " recorded diagnostics are not computed by replay\n";
-  }
   if (!comparison.missing.empty()) {
     out << "not computed, or in another shape: " << absl::StrJoin(comparison.missing, ", ") << "\n";
   }

@@ -100,24 +100,50 @@ std::map<std::string, Json> MetricsOf(const v1::Measurement& measurement) {
   return metrics;
 }
 
-Json ToJson(const v1::TrainingSpec& spec, const std::string& provenance, const char* state,
-            const std::string& message, const std::vector<v1::Measurement>& measurements) {
-  Json metrics = Json::object();
+// {name: [one value a measurement]}; null where one lacks what others have.
+std::map<std::string, Json> HistoryOf(const std::vector<v1::Measurement>& measurements) {
   std::map<std::string, Json> history;
-  for (size_t epoch = 0; epoch < measurements.size(); ++epoch) {
-    for (auto& [name, value] : MetricsOf(measurements[epoch])) {
-      // Null where the epochs before it lacked this metric.
-      Json& values = history.try_emplace(name, Json::array()).first->second;
-      while (values.size() < epoch) values.push_back(nullptr);
-      values.push_back(value);
-      metrics[name] = value;
+  for (size_t i = 0; i < measurements.size(); ++i) {
+    for (auto& [name, value] : MetricsOf(measurements[i])) {
+      const std::vector<Json> none(measurements.size());
+      history.try_emplace(name, none).first->second[i] = value;
     }
   }
-  for (auto& [name, values] : history) {
-    while (values.size() < measurements.size()) values.push_back(nullptr);
+  return history;
+}
+
+// What a run has reported.
+struct Measurements {
+  std::vector<v1::Measurement> epochs;
+  std::vector<v1::Measurement> steps;  // of single mini-batches
+
+  void Add(const v1::Measurement& measurement) {
+    (IsOfStep(measurement) ? steps : epochs).push_back(measurement);
   }
-  return {{"version", 1},       {"state", state},     {"message", message}, {"seed", spec.seed()},
-          {"data", provenance}, {"metrics", metrics}, {"history", history}};
+  static bool IsOfStep(const v1::Measurement& measurement) { return measurement.scalars().empty(); }
+};
+
+Json ToJson(const v1::TrainingSpec& spec, const std::string& provenance, const char* state,
+            const std::string& message, const Measurements& measurements) {
+  Json metrics = Json::object();
+  for (const v1::Measurement& epoch : measurements.epochs) {
+    for (auto& [name, value] : MetricsOf(epoch)) metrics[name] = value;
+  }
+  Json document = {{"version", 1},
+                   {"state", state},
+                   {"message", message},
+                   {"seed", spec.seed()},
+                   {"data", provenance},
+                   {"metrics", metrics},
+                   {"history", HistoryOf(measurements.epochs)}};
+  if (measurements.steps.empty()) return document;
+  std::map<std::string, Json> steps = HistoryOf(measurements.steps);
+  for (const v1::Measurement& measurement : measurements.steps) {
+    steps["step"].push_back(measurement.step());
+    steps["epoch"].push_back(measurement.epoch());
+  }
+  document["measurements"] = steps;
+  return document;
 }
 
 struct Ending {
@@ -169,7 +195,7 @@ absl::StatusOr<int> TrainOnce(const TrainOptions& options) {
   }
   if (is_table) PrintTableHead();
 
-  std::vector<v1::Measurement> measurements;
+  Measurements measurements;
   absl::Status saved;
   const auto save = [&] {
     if (options.checkpoint_path.empty()) return;
@@ -181,8 +207,8 @@ absl::StatusOr<int> TrainOnce(const TrainOptions& options) {
     const InterruptScope interrupts;
     result = run->Train(
         [&](const v1::Measurement& measurement) {
-          if (is_table) PrintTableLine(measurement);
-          measurements.push_back(measurement);
+          if (is_table && !Measurements::IsOfStep(measurement)) PrintTableLine(measurement);
+          measurements.Add(measurement);
         },
         [] { return interrupted.load(); }, save);
     if (result.end == TrainingRun::End::kStopped) save();

@@ -1,12 +1,18 @@
 #include "common/spec/training_checks.h"
 
+#include <optional>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/spec/schema.h"
 #include "common/spec/text.h"
+#include "common/training/known_data.h"
 #include "common/training/layer_shapes.h"
+#include "common/training/measure_memory.h"
 
 namespace tpsweep::spec {
 namespace {
@@ -84,6 +90,47 @@ void CheckTrainedLayers(const v1::TrainingSpec& spec, int layers, const std::str
   }
 }
 
+// What is measured, and whether it fits in memory, if the data set is one that is known
+// by name; the run asks again when it has the data.
+void CheckMeasure(const v1::TrainingSpec& spec, int layers, const std::string& path,
+                  Problems& problems) {
+  const v1::Measure& measure = spec.measure();
+  const std::string at = JoinPath(path, "measure");
+  if (measure.every() > 0 && measure.quantities().empty()) {
+    problems.Add(JoinPath(at, "quantities"), "is empty, though every is ", measure.every(),
+                 "; name what is to be measured, as in quantities: [bp_angle, gnt_angle]");
+  }
+  if (measure.damping_size() != 1 && measure.damping_size() != layers - 1) {
+    problems.Add(
+        JoinPath(at, "damping"), "has ", measure.damping_size(), " entries; legal: 1",
+        layers <= 2 ? "" : absl::StrCat(", or ", layers - 1, " (one for each hidden layer)"));
+  }
+  if (measure.every() > 0 && measure.damping_search_epoch() > spec.epochs() &&
+      absl::c_linear_search(measure.quantities(), v1::QUANTITY_DAMPING_SEARCH)) {
+    problems.Add(JoinPath(at, "damping_search_epoch"), measure.damping_search_epoch(),
+                 " is beyond epochs: ", spec.epochs());
+  }
+  const std::optional<DataShape> data = KnownShape(spec.dataset());
+  if (!data) return;
+  const auto shapes = InferShapes(spec.network(), data->input, data->num_outputs);
+  if (!shapes.ok()) return;  // reported elsewhere
+  const absl::Status fits = CheckMeasureMemory(spec, *shapes);
+  if (fits.ok()) return;
+  const std::pair<std::string, std::string> message =
+      absl::StrSplit(fits.message(), absl::MaxSplits(": ", 1));
+  problems.Add(JoinPath(path, message.first), message.second);
+}
+
+void CheckGnt(const v1::TrainingSpec& spec, const std::string& path, Problems& problems) {
+  if (spec.gnt().weight_update() != v1::GNT_WEIGHT_UPDATE_MINIMAL_NORM) return;
+  if (absl::c_none_of(spec.network().layers(),
+                      [](const v1::Layer& layer) { return layer.has_conv(); })) {
+    return;
+  }
+  problems.Add(JoinPath(path, "rule.gnt.weight_update"),
+               "minimal_norm is for dense networks; legal with conv layers: gradient");
+}
+
 }  // namespace
 
 void CheckTraining(const v1::TrainingSpec& spec, const std::string& path, Problems& problems) {
@@ -93,6 +140,8 @@ void CheckTraining(const v1::TrainingSpec& spec, const std::string& path, Proble
   CheckOptimiser(spec.forward(), layers, JoinPath(path, "forward"), problems);
   CheckOptimiser(spec.feedback(), layers, JoinPath(path, "feedback"), problems);
   CheckTrainedLayers(spec, layers, path, problems);
+  CheckMeasure(spec, layers, path, problems);
+  if (spec.has_gnt()) CheckGnt(spec, path, problems);
   if (spec.has_ddtp_linear() && spec.network().hidden().empty()) {
     problems.Add(JoinPath(path, "network.hidden"),
                  "is empty; the rule ddtp_linear needs one hidden layer or more, as in "

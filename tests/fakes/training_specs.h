@@ -37,6 +37,11 @@ inline v1::TrainingSpec SmallSpec(const std::string& rule, const std::string& da
     spec.mutable_ddtp_linear()->set_target_stepsize(0.05);
     spec.mutable_ddtp_linear()->set_sigma(0.05);
     spec.mutable_ddtp_linear()->set_last_hidden_bias(false);
+  } else if (rule == "gnt") {
+    spec.mutable_gnt()->set_damping(0);
+    spec.mutable_gnt()->set_target_stepsize(1);
+    spec.mutable_gnt()->set_weight_update(v1::GNT_WEIGHT_UPDATE_GRADIENT);
+    spec.mutable_gnt()->set_norm_ratio(1);
   }
   for (v1::Optimiser* optimiser : {spec.mutable_forward(), spec.mutable_feedback()}) {
     optimiser->add_lr(0.005);

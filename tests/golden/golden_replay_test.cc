@@ -108,7 +108,8 @@ TEST_P(GoldenReplay, NoticesAChangeOfAnyTensor) {
 INSTANTIATE_TEST_SUITE_P(AllCases, GoldenReplay,
                          testing::Values("bp_sigmoid_relu", "bp_softmax", "ddtp_linear_frozen",
                                          "ddtp_linear_sigmoid_damplist", "ddtp_linear_softmax",
-                                         "dtp_regression_pretrained", "dtp_softmax_tanh"),
+                                         "dtp_regression_pretrained", "dtp_softmax_tanh",
+                                         "gnt_regression_damped", "gnt_softmax"),
                          [](const auto& test) { return std::string(test.param); });
 
 SafetensorsFile WithCaseText(const std::string& from, const std::string& to) {

@@ -14,6 +14,7 @@ constexpr RuleEntry kRules[] = {
     {v1::TrainingSpec::kDtp, "dtp", &AllLayersHaveBias, &MakeDtp<float>, &MakeDtp<double>},
     {v1::TrainingSpec::kDdtpLinear, "ddtp_linear", &DdtpLinearLayersWithoutBias,
      &MakeDdtpLinear<float>, &MakeDdtpLinear<double>},
+    {v1::TrainingSpec::kGnt, "gnt", &AllLayersHaveBias, &MakeGnt<float>, &MakeGnt<double>},
 };
 
 }  // namespace

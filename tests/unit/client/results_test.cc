@@ -144,6 +144,26 @@ TEST_F(ResultsTest, JsonHistoryHasOneValueAnEpoch) {
   EXPECT_EQ(runs[1]["history"], Json::object()) << "nothing measured";
 }
 
+TEST_F(ResultsTest, JsonMeasurementsOfMiniBatchesHaveTheirPlaces) {
+  results_.trials.resize(1);
+  auto& steps = results_.step_measurements["studies/look/trials/0/runs/0"];
+  for (int i = 0; i < 2; ++i) {
+    v1::Measurement& measurement = steps.emplace_back();
+    measurement.set_step(30 * i);
+    measurement.set_epoch(i);
+    v1::Vector& angles = (*measurement.mutable_vectors())["layer/bp_angle_weight"];
+    angles.add_values(10 + i);
+    angles.add_values(kNan);
+  }
+  std::ostringstream out;
+  WriteJson(ResultsJson(results_, true), out);
+  const Json runs = Json::parse(out.str())["runs"];
+  EXPECT_EQ(runs[0]["measurements"], Json::parse(R"({"step": [0, 30], "epoch": [0, 1],
+      "layer/bp_angle_weight": [[10.0, null], [11.0, null]]})"));
+  EXPECT_FALSE(runs[1].contains("measurements")) << "nothing measured";
+  EXPECT_FALSE(ResultsJson(results_, false)["runs"][0].contains("measurements"));
+}
+
 TEST_F(ResultsTest, JsonHasNoHistoryUnlessAsked) {
   EXPECT_FALSE(ResultsJson(results_, false)["runs"][0].contains("history"));
 }

@@ -45,6 +45,12 @@ inline v1::TrainingSpec SpecOfRule(const std::string& rule) {
     spec.mutable_ddtp_linear()->set_target_stepsize(0.05);
     spec.mutable_ddtp_linear()->set_sigma(0.05);
   }
+  if (rule == "gnt") {
+    spec.mutable_gnt()->set_damping(0);
+    spec.mutable_gnt()->set_target_stepsize(1);
+    spec.mutable_gnt()->set_weight_update(v1::GNT_WEIGHT_UPDATE_GRADIENT);
+    spec.mutable_gnt()->set_norm_ratio(1);
+  }
   return spec;
 }
 

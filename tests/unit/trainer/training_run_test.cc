@@ -2,8 +2,10 @@
 
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/fakes/status_matchers.h"
 #include "tests/fakes/synthetic_idx.h"
@@ -109,7 +111,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Variant{"bp", v1::PRECISION_FLOAT32}, Variant{"bp", v1::PRECISION_FLOAT64},
                     Variant{"dtp", v1::PRECISION_FLOAT32}, Variant{"dtp", v1::PRECISION_FLOAT64},
                     Variant{"ddtp_linear", v1::PRECISION_FLOAT32},
-                    Variant{"ddtp_linear", v1::PRECISION_FLOAT64}),
+                    Variant{"ddtp_linear", v1::PRECISION_FLOAT64},
+                    Variant{"gnt", v1::PRECISION_FLOAT32}, Variant{"gnt", v1::PRECISION_FLOAT64}),
     [](const auto& row) {
       return absl::StrCat(row.param.rule,
                           row.param.precision == v1::PRECISION_FLOAT32 ? "_f32" : "_f64");
@@ -184,7 +187,8 @@ TEST_P(EveryRule, StoppedBeforeAnyMiniBatchEndsInTheSameBits) {
 TEST_P(EveryRule, MeasuresWhatTheRuleHas) {
   const Outcome outcome = Train(Spec());
   ASSERT_EQ(outcome.measurements.size(), 3u);
-  const bool learns_feedback = std::string(GetParam().rule) != "bp";
+  const bool has_targets = std::string(GetParam().rule) != "bp";
+  const bool learns_feedback = has_targets && std::string(GetParam().rule) != "gnt";
   for (int64_t epoch = 1; epoch <= 3; ++epoch) {
     const v1::Measurement& measurement = outcome.measurements[static_cast<size_t>(epoch) - 1];
     EXPECT_EQ(measurement.sequence(), epoch);
@@ -199,7 +203,7 @@ TEST_P(EveryRule, MeasuresWhatTheRuleHas) {
       for (const double norm : measurement.vectors().at(name).values()) EXPECT_GT(norm, 0) << name;
     }
     EXPECT_EQ(measurement.scalars().contains("feedback/loss"), learns_feedback);
-    EXPECT_EQ(measurement.vectors().contains("layer/target_norm"), learns_feedback);
+    EXPECT_EQ(measurement.vectors().contains("layer/target_norm"), has_targets);
     if (!learns_feedback) continue;
     const auto& losses = measurement.vectors().at("layer/feedback_loss").values();
     ASSERT_EQ(losses.size(), 3);
@@ -233,6 +237,121 @@ TEST_P(EveryRule, DivergenceNamesLayerAndStep) {
   const Outcome outcome = Train(spec);
   EXPECT_EQ(outcome.end, TrainingRun::End::kInfeasible);
   EXPECT_THAT(outcome.message, ContainsRegex("^layer [1-3]: .* not finite .*step [0-9]+"));
+}
+
+// Everything that can be measured, at mini-batches 0, 4, 8, 12, ... of 9 in an epoch.
+v1::TrainingSpec Measured(v1::TrainingSpec spec) {
+  v1::Measure& measure = *spec.mutable_measure();
+  measure.set_every(4);
+  for (int quantity = v1::Quantity_MIN + 1; quantity <= v1::Quantity_MAX; ++quantity) {
+    measure.add_quantities(static_cast<v1::Quantity>(quantity));
+  }
+  measure.add_damping(0.1);
+  measure.set_damping_search_epoch(2);
+  return spec;
+}
+
+// The parts of a checkpoint that the training itself has made.
+std::map<std::string, std::string> Trained(const std::string& checkpoint) {
+  std::map<std::string, std::string> data;
+  for (const auto& [name, tensor] : ParseSafetensors(checkpoint, "checkpoint").value().tensors) {
+    if (!absl::StartsWith(name, "damping_search/") && name != "statistics/seconds") {
+      data[name] = tensor.data;
+    }
+  }
+  return data;
+}
+
+TEST_P(EveryRule, MeasuringChangesNoBit) {
+  const Outcome without = Train(Spec());
+  const Outcome with = Train(Measured(Spec()));
+  EXPECT_EQ(Trained(with.checkpoint), Trained(without.checkpoint));
+  std::vector<v1::Measurement> epochs;
+  for (v1::Measurement measurement : with.measurements) {
+    if (measurement.scalars().empty()) continue;
+    measurement.set_sequence(static_cast<int64_t>(epochs.size()) + 1);
+    std::erase_if(*measurement.mutable_vectors(), [](const auto& entry) {
+      return absl::StartsWith(entry.first, "layer/damping_search/");
+    });
+    epochs.push_back(measurement);
+  }
+  Outcome only_epochs = with;
+  only_epochs.measurements = epochs;
+  only_epochs.checkpoint = without.checkpoint;
+  EXPECT_EQ(only_epochs.Bits(), without.Bits());
+}
+
+TEST_P(EveryRule, StepMeasurementsStandBetweenThoseOfEpochs) {
+  const Outcome outcome = Train(Measured(Spec()));
+  std::vector<std::pair<int64_t, int64_t>> places;
+  for (size_t i = 0; i < outcome.measurements.size(); ++i) {
+    const v1::Measurement& measurement = outcome.measurements[i];
+    EXPECT_EQ(measurement.sequence(), static_cast<int64_t>(i) + 1);
+    if (measurement.scalars().empty()) {
+      places.emplace_back(measurement.step(), measurement.epoch());
+      EXPECT_TRUE(measurement.vectors().contains("layer/gnt_angle_weight"));
+      EXPECT_EQ(measurement.vectors().at("layer/bp_angle_weight").values_size(), 3);
+    }
+    EXPECT_EQ(measurement.vectors().contains("layer/damping_search/best"),
+              measurement.epoch() == 2 && !measurement.scalars().empty());
+  }
+  const std::vector<std::pair<int64_t, int64_t>> expected = {{0, 0},  {4, 0},  {8, 0}, {12, 1},
+                                                             {16, 1}, {20, 2}, {24, 2}};
+  EXPECT_EQ(places, expected);
+  EXPECT_FALSE(outcome.measurements.back().scalars().empty()) << "an epoch's is the last";
+}
+
+TEST_P(EveryRule, AMeasuredRunThatIsStoppedGoesOnWithTheSameBits) {
+  v1::TrainingSpec spec = Measured(Spec());
+  spec.set_epochs(2);
+  const Outcome whole = Train(spec);
+  for (int batches = 1;; batches += 5) {
+    const auto first = Make(spec);
+    const Outcome begun = Finish(*first, batches);
+    if (begun.end == TrainingRun::End::kCompleted) break;
+    const auto second = Make(spec);
+    TP_ASSERT_OK(second->Restore(begun.checkpoint));
+    Outcome rest = Finish(*second);
+    rest.measurements.insert(rest.measurements.begin(), begun.measurements.begin(),
+                             begun.measurements.end());
+    ASSERT_EQ(rest.Bits(), whole.Bits()) << batches;
+  }
+}
+
+TEST_F(TrainingRunTest, MayMeasureSomethingElseAfterACheckpoint) {
+  const v1::TrainingSpec plain = SmallSpec("dtp");
+  v1::TrainingSpec measured = plain;
+  measured.mutable_measure()->set_every(3);
+  measured.mutable_measure()->add_quantities(v1::QUANTITY_NORMS);
+  const std::string checkpoint = Finish(*Make(plain), 12).checkpoint;
+  const auto run = Make(measured);
+  TP_ASSERT_OK(run->Restore(checkpoint));
+  EXPECT_EQ(Trained(Finish(*run).checkpoint), Trained(Train(plain).checkpoint));
+
+  // The sums of a damping search are part of the state.
+  v1::TrainingSpec searching = measured;
+  searching.mutable_measure()->add_quantities(v1::QUANTITY_DAMPING_SEARCH);
+  EXPECT_THAT(Make(searching)->Restore(checkpoint),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("another spec")));
+}
+
+TEST_F(TrainingRunTest, RefusesAMeasurementThatIsLargerThanMemory) {
+  v1::TrainingSpec spec = Measured(SmallSpec("bp"));
+  spec.mutable_network()->set_hidden(1, 1000000);
+  EXPECT_THAT(TrainingRun::Create(spec, cache_),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("measure.quantities[2]: gn_angle of layer 2"),
+                             HasSubstr("1073741824"))));
+}
+
+TEST_F(TrainingRunTest, FrozenFeedbackHasAReconstructionLoss) {
+  v1::TrainingSpec spec = Measured(FullSchedule("ddtp_linear", v1::PRECISION_FLOAT32));
+  spec.mutable_feedback_schedule()->set_frozen(true);
+  const Outcome outcome = Train(spec);
+  const auto& losses = outcome.measurements[0].vectors().at("layer/reconstruction_loss").values();
+  EXPECT_GT(losses[0], 0);
+  EXPECT_GT(losses[1], 0);
+  EXPECT_TRUE(std::isnan(losses[2]));
 }
 
 TEST_F(TrainingRunTest, FrozenFeedbackNeverMoves) {

@@ -27,7 +27,7 @@ double At(const Tensor& tensor, size_t i) {
   return value;
 }
 
-double Error(const Tensor& recorded, const Tensor& computed, bool is_angle) {
+double Error(const Tensor& recorded, const Tensor& computed, bool is_absolute) {
   double worst = 0;
   double scale = 0;
   for (size_t i = 0; i < recorded.data.size() / sizeof(double); ++i) {
@@ -42,7 +42,7 @@ double Error(const Tensor& recorded, const Tensor& computed, bool is_angle) {
     worst = std::max(worst, std::abs(difference));
     scale = std::max(scale, std::abs(reference));
   }
-  return is_angle || scale == 0 ? worst : worst / scale;
+  return is_absolute || scale == 0 ? worst : worst / scale;
 }
 
 }  // namespace
@@ -54,19 +54,17 @@ Comparison Compare(const GoldenCase& golden_case, const SafetensorsFile& recorde
     const std::string kind_name = KindOf(name);
     if (kind_name.empty()) continue;
     const auto it = computed.tensors.find(name);
-    if (it == computed.tensors.end()) {
-      (absl::StartsWith(kind_name, "metric/") ? result.skipped : result.missing).push_back(name);
-      continue;
-    }
-    if (it->second.shape != reference.shape || reference.type != TensorType::kFloat64) {
+    if (it == computed.tensors.end() || it->second.shape != reference.shape ||
+        reference.type != TensorType::kFloat64) {
       result.missing.push_back(name);
       continue;
     }
     Comparison::Kind& kind = result.kinds[kind_name];
     kind.is_angle = absl::StrContains(kind_name, "angle");
+    kind.is_absolute = kind.is_angle || absl::StrContains(kind_name, "ratio");
     kind.tolerance =
         kind.is_angle ? golden_case.angle_tolerance_degrees : golden_case.relative_tolerance;
-    const double error = Error(reference, it->second, kind.is_angle);
+    const double error = Error(reference, it->second, kind.is_absolute);
     ++kind.num_tensors;
     ++result.num_compared;
     if (error > kind.worst_error || kind.worst_tensor.empty()) {

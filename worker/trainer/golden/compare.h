@@ -17,21 +17,21 @@ struct Comparison {
     double worst_error = 0;
     std::string worst_tensor;
     double tolerance = 0;
-    bool is_angle = false;  // the error is absolute, in degrees
+    bool is_angle = false;     // in degrees
+    bool is_absolute = false;  // the error is: of angles, and of shares, which may be zero
   };
   std::map<std::string, Kind> kinds;
   int num_compared = 0;
   std::vector<std::string> out_of_tolerance;  // names of tensors
-  // Recorded results of the learning rule that were not computed, or not in the
-  // same shape: as bad as a wrong number.
+  // Recorded results that were not computed, or not in the same shape: as bad as a
+  // wrong number.
   std::vector<std::string> missing;
-  // Recorded diagnostics that are not part of what a rule computes.
-  std::vector<std::string> skipped;
 
   bool ok() const { return out_of_tolerance.empty() && missing.empty() && num_compared > 0; }
 };
 
-// Error of a tensor: max |x - ref| / max |ref|; of an angle: |x - ref|. NaN equals NaN.
+// Error of a tensor: max |x - ref| / max |ref|; of an angle or a share: |x - ref|. NaN
+// equals NaN.
 Comparison Compare(const GoldenCase& golden_case, const SafetensorsFile& recorded,
                    const SafetensorsFile& computed);
 

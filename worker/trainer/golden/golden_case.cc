@@ -192,6 +192,12 @@ absl::Status ReadRule(const Description& description, GoldenCase& result) {
     }
     spec.mutable_ddtp_linear()->set_target_stepsize(eta);
     spec.mutable_ddtp_linear()->set_sigma(sigma);
+  } else if (rule == "gnt") {
+    // The authors' targets do not have the step size: it only divides the rate.
+    TP_ASSIGN_OR_RETURN(const double damping, description.Number("gn_damping_training", 0));
+    if (!(damping >= 0)) return Malformed("gn_damping_training", "0 or more");
+    spec.mutable_gnt()->set_target_stepsize(1);
+    spec.mutable_gnt()->set_damping(damping);
   } else {
     const std::string supported = absl::StrJoin(
         Rules(), ", ",
@@ -200,6 +206,17 @@ absl::Status ReadRule(const Description& description, GoldenCase& result) {
         absl::StrCat("rule '", rule, "' is not supported by replay; supported: ", supported));
   }
   return absl::OkStatus();
+}
+
+absl::Status ReadMetricDamping(const Description& description, int num_layers,
+                               std::vector<double>& damping) {
+  TP_ASSIGN_OR_RETURN(damping, description.Numbers("gn_damping_metric", 0));
+  const int entries = static_cast<int>(damping.size());
+  if ((entries == 1 || entries == num_layers - 1) &&
+      std::all_of(damping.begin(), damping.end(), [](double value) { return value >= 0; })) {
+    return absl::OkStatus();
+  }
+  return Malformed("gn_damping_metric", "a number of 0 or more, or one for each hidden layer");
 }
 
 // `prefix` is "" or "_fb"; `first` and `last` are the layers that have such parameters.
@@ -351,6 +368,7 @@ absl::StatusOr<GoldenCase> ReadGoldenCase(const SafetensorsFile& file) {
                                    is_chain ? 2 : 1, is_chain ? num_layers : num_layers - 1,
                                    *result.spec.mutable_feedback()));
   TP_RETURN_IF_ERROR(ReadFreezing(description, num_layers, result));
+  TP_RETURN_IF_ERROR(ReadMetricDamping(description, num_layers, result.metric_damping));
   for (int l = 1; l <= num_layers; ++l) {
     if (!file.tensors.contains(absl::StrCat("init/b", l))) result.layers_without_bias.push_back(l);
   }

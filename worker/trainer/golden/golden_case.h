@@ -25,6 +25,8 @@ struct GoldenCase {
   double forward_lr_divisor = 1;  // eta where the rate is divided by it
   int num_feedback_steps = 0;     // pre0, pre1, ...
   int num_steps = 0;              // step0, step1, ...
+  // Of the Gauss-Newton metrics: one for all layers, or one for each hidden layer.
+  std::vector<double> metric_damping = {0};
   double relative_tolerance = 1e-9;
   double angle_tolerance_degrees = 1e-5;
 };

@@ -1,23 +1,18 @@
 #include "worker/trainer/golden/replay.h"
 
-#include <algorithm>
-#include <cmath>
 #include <memory>
-#include <numbers>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "worker/trainer/golden/metrics.h"
 #include "worker/trainer/learning_rule.h"
 #include "worker/trainer/loss.h"
 #include "worker/trainer/network.h"
 #include "worker/trainer/optimiser.h"
-#include "worker/trainer/rules/bp.h"
 
 namespace tpsweep::trainer {
 namespace {
@@ -50,24 +45,6 @@ class RecordedNoise final : public NoiseSource<double> {
   const std::string prefix_;
   absl::Status status_;
 };
-
-double AngleOf(double inner, double norm_a, double norm_b) {
-  const double cosine = inner / (norm_a * norm_b);
-  if (std::isnan(cosine)) return cosine;  // one of them is zero
-  return std::acos(std::clamp(cosine, -1.0, 1.0)) * 180 / std::numbers::pi;
-}
-
-double Angle(const Matrix<double>& a, const Matrix<double>& b) {
-  return AngleOf(a.cwiseProduct(b).sum(), a.norm(), b.norm());
-}
-
-double MeanAngleOfSamples(const Matrix<double>& a, const Matrix<double>& b) {
-  double sum = 0;
-  for (Index i = 0; i < a.cols(); ++i) {
-    sum += AngleOf(a.col(i).dot(b.col(i)), a.col(i).norm(), b.col(i).norm());
-  }
-  return sum / static_cast<double>(a.cols());
-}
 
 class Replayer {
  public:
@@ -147,14 +124,13 @@ class Replayer {
       Put(absl::StrCat(prefix, "h", l), SamplesTensor(pass_.h[static_cast<size_t>(l)]));
     }
     TP_RETURN_IF_ERROR(EvaluateLossOf(prefix));
-    ComputeTrueGradients();
     rule_->ComputeUpdate(network_, pass_);
     for (size_t l = 1; l < pass_.target.size(); ++l) {
       Put(absl::StrCat(prefix, "target", l), SamplesTensor(pass_.target[l]));
     }
     PutGradients(prefix, network_.parameters());
     TP_RETURN_IF_ERROR(FeedbackStep(prefix));
-    PutAngles(prefix);
+    PutMetrics(prefix);
     if (!case_.forward_frozen) forward_->Step(network_.parameters());
     PutValues(prefix, network_.parameters());
     return absl::OkStatus();
@@ -210,31 +186,12 @@ class Replayer {
     Put(absl::StrCat(prefix, "metric/rec_loss_reported"), ScalarTensor(reported));
   }
 
-  void ComputeTrueGradients() {
-    std::vector<Matrix<double>> delta;
-    Backpropagate(network_, pass_, true_activity_gradients_, delta);
-    true_gradients_.clear();
-    for (const Parameter<double>& parameter : network_.parameters()) {
-      const auto l = static_cast<size_t>(parameter.layer);
-      if (parameter.name[0] == 'b') {
-        true_gradients_.push_back(delta[l].rowwise().sum());
-      } else {
-        true_gradients_.push_back(delta[l] * pass_.h[l - 1].transpose());
-      }
-    }
-  }
-
-  void PutAngles(const std::string& prefix) {
-    if (case_.spec.has_bp()) return;
-    for (size_t i = 0; i < true_gradients_.size(); ++i) {
-      const Parameter<double>& parameter = network_.parameters()[i];
-      Put(absl::StrCat(prefix, "metric/bp_angle_", parameter.name),
-          ScalarTensor(Angle(true_gradients_[i], parameter.gradient)));
-    }
-    for (size_t l = 1; l < pass_.displacement.size(); ++l) {
-      Put(absl::StrCat(prefix, "metric/act_bp_angle", l),
-          ScalarTensor(MeanAngleOfSamples(-pass_.displacement[l], true_activity_gradients_[l])));
-    }
+  void PutMetrics(const std::string& prefix) {
+    if (case_.spec.has_bp()) return;  // none is recorded
+    const Subject<double> subject = {network_, pass_, rule_->feedback_parameters(), {}};
+    ComputeMetrics(subject, case_.metric_damping, [&](const std::string& name, double value) {
+      Put(absl::StrCat(prefix, "metric/", name), ScalarTensor(value));
+    });
   }
 
   void PutGradients(const std::string& prefix, Parameters parameters) {
@@ -260,8 +217,6 @@ class Replayer {
   std::vector<Parameter<double>> cancelled_biases_;
   std::optional<Optimiser<double>> forward_, feedback_, cancelled_;
   Pass<double> pass_;
-  std::vector<Matrix<double>> true_gradients_;           // of the network's parameters
-  std::vector<Matrix<double>> true_activity_gradients_;  // index l
   SafetensorsFile computed_;
 };
 

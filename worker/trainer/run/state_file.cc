@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -52,6 +53,10 @@ constexpr char kFormat[] = "tpsweep-checkpoint-1";
 std::string SpecText(v1::TrainingSpec spec) {
   spec.clear_epochs();
   spec.clear_threads_per_run();
+  // Measurements change nothing, but the sums of a damping search are part of the state.
+  if (!absl::c_linear_search(spec.measure().quantities(), v1::QUANTITY_DAMPING_SEARCH)) {
+    spec.clear_measure();
+  }
   std::string text;
   google::protobuf::TextFormat::PrintToString(spec, &text);
   return text;

@@ -17,7 +17,8 @@
 namespace tpsweep::trainer {
 
 // Who may go on from a checkpoint: a run of the same spec, except for its number
-// of epochs and threads, on the same data (a digest).
+// of epochs and threads and, without a damping search, what it measures, on the same
+// data (a digest).
 void WriteIdentity(const v1::TrainingSpec& spec, absl::string_view data_sha256,
                    SafetensorsFile& file);
 // kInvalidArgument says what differs.

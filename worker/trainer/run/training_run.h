@@ -17,6 +17,8 @@
 //   layer/target_norm                  root mean square, over the samples of the epoch's
 //                                      last mini-batch, of |T[l]|; absent for rules without
 //   layer/feedback_loss                of the path that reconstructs h[l]
+// Where measure of the spec asks for it, the measurements of single mini-batches stand
+// between them (worker/trainer/measure): vectors only.
 #pragma once
 
 #include <functional>
@@ -52,9 +54,10 @@ class TrainingRun {
                                                              DataSetCache& data);
   virtual ~TrainingRun() = default;
 
-  // Trains until the end. `report` gets one measurement an epoch (sequence 1,
-  // 2, ... going on after a Restore). `stop` is asked before every mini-batch.
-  // With `epoch_done`, it is called after each report; Checkpoint() may be called in it.
+  // Trains until the end. `report` gets one measurement an epoch, and those of single
+  // mini-batches between them, the epoch's last (sequence 1, 2, ... going on after a
+  // Restore). `stop` is asked before every mini-batch.
+  // With `epoch_done`, it is called after each epoch's report; Checkpoint() may be called in it.
   virtual Result Train(const std::function<void(const v1::Measurement&)>& report,
                        const std::function<bool()>& stop,
                        const std::function<void()>& epoch_done = {}) = 0;

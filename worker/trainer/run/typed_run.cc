@@ -10,7 +10,9 @@
 #include "common/clock.h"
 #include "common/random.h"
 #include "common/status_macros.h"
+#include "common/training/measure_memory.h"
 #include "worker/trainer/loss.h"
+#include "worker/trainer/measure/vectors.h"
 #include "worker/trainer/parallel.h"
 #include "worker/trainer/run/evaluation.h"
 #include "worker/trainer/run/state_file.h"
@@ -29,18 +31,6 @@ double Norm(const Matrix<S>& m) {
   return m.template cast<double>().norm();
 }
 
-void AddVector(v1::Measurement& measurement, const char* name, const std::vector<double>& values) {
-  auto& out = *(*measurement.mutable_vectors())[name].mutable_values();
-  for (const double value : values) out.Add(value);
-}
-
-bool HasAny(const std::vector<double>& values) {
-  for (const double value : values) {
-    if (!std::isnan(value)) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 template <class S>
@@ -49,6 +39,7 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> TypedRun<S>::Create(
   TP_ASSIGN_OR_RETURN(Split split, MakeSplit(spec.dataset(), *data, spec.seed()));
   TP_ASSIGN_OR_RETURN(std::vector<LayerShape> shapes,
                       InferShapes(spec.network(), data->shape, data->num_outputs));
+  TP_RETURN_IF_ERROR(CheckMeasureMemory(spec, shapes));
   const int num_layers = static_cast<int>(shapes.size()) - 1;
 
   Network<S> network(spec.network(), std::move(shapes),
@@ -83,13 +74,17 @@ TypedRun<S>::TypedRun(const v1::TrainingSpec& spec, std::shared_ptr<const DataSe
       batches_(spec, *data_),
       schedule_(spec, learns_feedback, static_cast<int64_t>(split_.train.size())),
       learns_feedback_(learns_feedback),
+      measurer_(spec.measure(), network.num_layers()),
       network_(std::move(network)),
       rule_(std::move(rule)),
       forward_(std::move(forward)),
       feedback_(std::move(feedback)),
       position_(schedule_.Start()),
       statistics_(network_.num_layers()),
-      noise_(DeriveSeed(spec.seed(), "noise")) {}
+      noise_(DeriveSeed(spec.seed(), "noise")),
+      measuring_noise_(DeriveSeed(spec.seed(), "measuring noise")) {
+  if (measurer_.Asks(v1::QUANTITY_DAMPING_SEARCH)) search_.emplace(network_.num_layers() - 1);
+}
 
 template <class S>
 TrainingRun::Result TypedRun<S>::Train(const std::function<void(const v1::Measurement&)>& report,
@@ -105,14 +100,18 @@ TrainingRun::Result TypedRun<S>::Train(const std::function<void(const v1::Measur
     const int64_t epoch = position_.epoch;
     Divergence divergence = Advance();
     const absl::Duration now = clock.Elapsed();
-    statistics_.seconds += absl::ToDoubleSeconds(now - mark);
+    statistics_.seconds += absl::ToDoubleSeconds(now - mark) - std::exchange(measuring_seconds_, 0);
     mark = now;
+    if (step_measurement_) {
+      step_measurement_->set_wall_seconds(absl::ToDoubleSeconds(now - start));
+      report(*std::exchange(step_measurement_, std::nullopt));
+    }
     const bool is_epoch_over = position_.epoch != epoch;
     if (is_epoch_over && !divergence) divergence = CheckParameters();
     if (divergence) return {End::kInfeasible, *std::move(divergence)};
     if (!is_epoch_over) continue;
 
-    v1::Measurement measurement = Measure();
+    v1::Measurement measurement = MeasureEpoch();
     measurement.set_wall_seconds(absl::ToDoubleSeconds(clock.Elapsed() - start));
     statistics_ = EpochStatistics(network_.num_layers());
     report(measurement);
@@ -173,13 +172,43 @@ auto TypedRun<S>::BeginStep() -> Divergence {
   for (size_t l = 1; l < pass_.target.size(); ++l) {
     statistics_.target_norm[l - 1] = Norm(pass_.target[l]) / std::sqrt(size);
   }
-  if (!schedule_.has_feedback_within_steps()) return std::nullopt;
-  if (Divergence divergence = TrainFeedback()) return divergence;
-  for (size_t path = 0; path < feedback_losses_.size(); ++path) {
-    double& sum = statistics_.feedback_loss_sum[path];
-    sum = (std::isnan(sum) ? 0.0 : sum) + feedback_losses_[path] * size;
+  if (schedule_.has_feedback_within_steps()) {
+    if (Divergence divergence = TrainFeedback()) return divergence;
+    for (size_t path = 0; path < feedback_losses_.size(); ++path) {
+      double& sum = statistics_.feedback_loss_sum[path];
+      sum = (std::isnan(sum) ? 0.0 : sum) + feedback_losses_[path] * size;
+    }
   }
+  if (measurer_.IsDue(schedule_.Steps(position_))) MeasureStep();
   return std::nullopt;
+}
+
+template <class S>
+DampingSearch* TypedRun<S>::CurrentSearch() {
+  const bool is_now = position_.epoch + 1 == spec_.measure().damping_search_epoch();
+  return search_ && is_now ? &*search_ : nullptr;
+}
+
+template <class S>
+void TypedRun<S>::MeasureStep() {
+  Clock& clock = Clock::Real();
+  const absl::Duration start = clock.Elapsed();
+  const int64_t step = schedule_.Steps(position_);
+  if (measurer_.Asks(v1::QUANTITY_RECONSTRUCTION_LOSS) && !schedule_.has_feedback_within_steps()) {
+    // Only the gradients of the feedback change, which are computed anew before a step.
+    measuring_noise_.set_step(static_cast<uint64_t>(step));
+    rule_->ComputeFeedbackUpdate(network_, pass_, measuring_noise_, feedback_losses_);
+  }
+  v1::Measurement measurement;
+  measurer_.Measure({network_, pass_, rule_->feedback_parameters(), feedback_losses_},
+                    CurrentSearch(), measurement);
+  if (measurer_.Reports()) {
+    measurement.set_sequence(position_.epoch + measurer_.NumReportsBefore(step) + 1);
+    measurement.set_step(step);
+    measurement.set_epoch(position_.epoch);
+    step_measurement_ = std::move(measurement);
+  }
+  measuring_seconds_ = absl::ToDoubleSeconds(clock.Elapsed() - start);
 }
 
 template <class S>
@@ -286,9 +315,10 @@ std::string TypedRun<S>::Where() const {
 }
 
 template <class S>
-v1::Measurement TypedRun<S>::Measure() const {
+v1::Measurement TypedRun<S>::MeasureEpoch() const {
   v1::Measurement measurement;
-  measurement.set_sequence(position_.epoch);
+  measurement.set_sequence(position_.epoch +
+                           measurer_.NumReportsBefore(schedule_.Steps(position_)));
   measurement.set_step(schedule_.Steps(position_));
   measurement.set_epoch(position_.epoch);
 
@@ -312,23 +342,22 @@ v1::Measurement TypedRun<S>::Measure() const {
   for (int l = 1; l <= network_.num_layers(); ++l) {
     parameter_norm.push_back(Norm(network_.weight(l).value));
   }
-  AddVector(measurement, "layer/parameter_norm", parameter_norm);
-  AddVector(measurement, "layer/update_norm", statistics_.update_norm);
-  if (HasAny(statistics_.target_norm)) {
-    AddVector(measurement, "layer/target_norm", statistics_.target_norm);
+  AddVector("layer/parameter_norm", parameter_norm, measurement);
+  AddVector("layer/update_norm", statistics_.update_norm, measurement);
+  AddVector("layer/target_norm", statistics_.target_norm, measurement);
+  std::vector<double> losses = statistics_.feedback_loss_sum;
+  double sum = 0;
+  int num_paths = 0;
+  for (double& loss : losses) {
+    loss /= num_train;
+    if (std::isnan(loss)) continue;
+    sum += loss;
+    ++num_paths;
   }
-  if (HasAny(statistics_.feedback_loss_sum)) {
-    std::vector<double> losses = statistics_.feedback_loss_sum;
-    double sum = 0;
-    int num_paths = 0;
-    for (double& loss : losses) {
-      loss /= num_train;
-      if (std::isnan(loss)) continue;
-      sum += loss;
-      ++num_paths;
-    }
-    AddVector(measurement, "layer/feedback_loss", losses);
-    scalars["feedback/loss"] = sum / num_paths;
+  AddVector("layer/feedback_loss", losses, measurement);
+  if (num_paths > 0) scalars["feedback/loss"] = sum / num_paths;
+  if (search_ && position_.epoch == spec_.measure().damping_search_epoch()) {
+    search_->AddResults(measurement);
   }
   return measurement;
 }
@@ -355,6 +384,7 @@ std::string TypedRun<S>::Checkpoint() const {
   StateWriter writer(file);
   VisitPosition(position_, writer);
   VisitStatistics(statistics_, writer);
+  if (search_) VisitDampingSearch(*search_, writer);
   VisitTensors(*this, position_.is_within_step(), writer);
   return SerializeSafetensors(file);
 }
@@ -369,11 +399,14 @@ absl::Status TypedRun<S>::Restore(absl::string_view checkpoint) {
   StateReader reader(file);
   Position position;
   EpochStatistics statistics(network_.num_layers());
+  std::optional<DampingSearch> search = search_;
   VisitPosition(std::as_const(position), checker);
   VisitStatistics(std::as_const(statistics), checker);
+  if (search) VisitDampingSearch(std::as_const(*search), checker);
   TP_RETURN_IF_ERROR(checker.status());
   VisitPosition(position, reader);
   VisitStatistics(statistics, reader);
+  if (search) VisitDampingSearch(*search, reader);
   VisitTensors(std::as_const(*this), position.is_within_step(), checker);
   TP_RETURN_IF_ERROR(checker.Finish());
 
@@ -392,6 +425,7 @@ absl::Status TypedRun<S>::Restore(absl::string_view checkpoint) {
 
   position_ = position;
   statistics_ = std::move(statistics);
+  search_ = std::move(search);
   VisitTensors(*this, position.is_within_step(), reader);
   forward_.set_num_steps(schedule_.Steps(position));
   feedback_.set_num_steps(schedule_.FeedbackSteps(position));

@@ -11,6 +11,8 @@
 #include "absl/status/statusor.h"
 #include "worker/trainer/data/split.h"
 #include "worker/trainer/learning_rule.h"
+#include "worker/trainer/measure/damping_search.h"
+#include "worker/trainer/measure/measurer.h"
 #include "worker/trainer/network.h"
 #include "worker/trainer/noise.h"
 #include "worker/trainer/optimiser.h"
@@ -57,7 +59,13 @@ class TypedRun final : public TrainingRun {
   Divergence CheckParameters() const;
   std::string Where() const;  // "at step 17 (epoch 1)"
 
-  v1::Measurement Measure() const;
+  v1::Measurement MeasureEpoch() const;
+
+  // What measure of the spec asks for, on the mini-batch whose update has just been
+  // computed. Off the training path.
+  void MeasureStep();
+  // Of the epoch that is running; null if no search runs in it.
+  DampingSearch* CurrentSearch();
 
   // Goes through the tensors of the state (state_file.h): parameters, moments and,
   // within a step, the gradients that wait to be applied.
@@ -70,6 +78,7 @@ class TypedRun final : public TrainingRun {
   const Batches<S> batches_;
   const Schedule schedule_;
   const bool learns_feedback_;
+  Measurer<S> measurer_;
 
   // The state.
   Network<S> network_;
@@ -78,11 +87,17 @@ class TypedRun final : public TrainingRun {
   Optimiser<S> feedback_;
   Position position_;
   EpochStatistics statistics_;
+  std::optional<DampingSearch> search_;  // if the spec asks for one
+
+  // Waits to be reported, and what it took.
+  std::optional<v1::Measurement> step_measurement_;
+  double measuring_seconds_ = 0;
 
   // What a mini-batch works in.
   Batch<S> batch_;
   Pass<S> pass_;
   CounterNoise<S> noise_;
+  CounterNoise<S> measuring_noise_;  // where the training has no feedback losses to show
   std::vector<double> feedback_losses_;
   uint64_t order_key_ = 0;
   std::vector<int32_t> order_;  // split_.train, shuffled by order_key_
