@@ -44,6 +44,9 @@ class RuleGradient
     spec.mutable_network()->set_output_activation(output);
     spec.set_loss(output == v1::ACTIVATION_LINEAR ? v1::LOSS_CROSS_ENTROPY : v1::LOSS_MSE);
     if (spec.has_dtp()) spec.mutable_dtp()->set_feedback_activation(hidden);
+    // The pseudo-inverse of a Jacobian that is nearly singular (relu) makes targets so far
+    // that differences drown in the rounding of the loss.
+    if (spec.has_gnt()) spec.mutable_gnt()->set_damping(0.01);
     return spec;
   }
   const Sizes& sizes() const { return std::get<2>(GetParam()); }
