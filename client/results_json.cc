@@ -36,11 +36,12 @@ Json HistoryJson(const std::vector<v1::Measurement>& measurements) {
 
 // The same, with the place of each: forward updates and epochs done.
 Json StepsJson(const std::vector<v1::Measurement>& measurements) {
-  Json steps = HistoryJson(measurements);
+  Json steps = {{"step", Json::array()}, {"epoch", Json::array()}};
   for (const v1::Measurement& measurement : measurements) {
     steps["step"].push_back(measurement.step());
     steps["epoch"].push_back(measurement.epoch());
   }
+  steps.update(HistoryJson(measurements));
   return steps;
 }
 

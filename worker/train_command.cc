@@ -137,11 +137,12 @@ Json ToJson(const v1::TrainingSpec& spec, const std::string& provenance, const c
                    {"metrics", metrics},
                    {"history", HistoryOf(measurements.epochs)}};
   if (measurements.steps.empty()) return document;
-  std::map<std::string, Json> steps = HistoryOf(measurements.steps);
+  Json steps = {{"step", Json::array()}, {"epoch", Json::array()}};
   for (const v1::Measurement& measurement : measurements.steps) {
     steps["step"].push_back(measurement.step());
     steps["epoch"].push_back(measurement.epoch());
   }
+  for (auto& [name, values] : HistoryOf(measurements.steps)) steps[name] = std::move(values);
   document["measurements"] = steps;
   return document;
 }

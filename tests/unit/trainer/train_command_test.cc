@@ -65,6 +65,21 @@ TEST_F(TrainCommandTest, TableHasALineForEachEpoch) {
   EXPECT_THAT(err_, HasSubstr("no published checksums"));
 }
 
+TEST_F(TrainCommandTest, MeasurementsOfMiniBatchesAreInTheJsonAndNotInTheTable) {
+  const std::string spec =
+      "rule: bp\nepochs: 2\nmeasure: {every: 5, quantities: [bp_angle, norms]}\n";
+  ASSERT_EQ(Run(Options(spec, kTable)), 0) << err_;
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 3) << out_;
+  ASSERT_EQ(Run(Options(spec, kJson)), 0) << err_;
+  const json result = json::parse(out_, nullptr, false);
+  ASSERT_TRUE(result.is_object()) << out_;
+  EXPECT_EQ(result["history"]["train/loss"].size(), 2u);
+  EXPECT_EQ(result["measurements"]["step"], json({0, 5, 10}));
+  EXPECT_EQ(result["measurements"]["epoch"], json({0, 0, 1}));
+  ASSERT_EQ(result["measurements"]["layer/bp_angle_weight"].size(), 3u);
+  EXPECT_EQ(result["measurements"]["layer/bp_angle_weight"][0].size(), 2u);
+}
+
 TEST_F(TrainCommandTest, JsonHasTheDocumentedShape) {
   EXPECT_EQ(Run(Options("training:\n  dataset: {name: toy, validation: 20}\n  rule: dtp\n"
                         "  network: {hidden: [8]}\n  epochs: 2\n  seed: 5\n",
