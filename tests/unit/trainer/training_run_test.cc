@@ -254,7 +254,8 @@ v1::TrainingSpec Measured(v1::TrainingSpec spec) {
 // The parts of a checkpoint that the training itself has made.
 std::map<std::string, std::string> Trained(const std::string& checkpoint) {
   std::map<std::string, std::string> data;
-  for (const auto& [name, tensor] : ParseSafetensors(checkpoint, "checkpoint").value().tensors) {
+  const SafetensorsFile file = ParseSafetensors(checkpoint, "checkpoint").value();
+  for (const auto& [name, tensor] : file.tensors) {
     if (!absl::StartsWith(name, "damping_search/") && name != "statistics/seconds") {
       data[name] = tensor.data;
     }
