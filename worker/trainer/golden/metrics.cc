@@ -20,7 +20,8 @@ constexpr struct {
 
 }  // namespace
 
-void ComputeMetrics(const Subject<double>& subject, absl::Span<const double> damping,
+template <class S>
+void ComputeMetrics(const Subject<S>& subject, absl::Span<const double> damping,
                     const std::function<void(const std::string& name, double value)>& put) {
   v1::Measure spec;
   spec.set_every(1);
@@ -31,7 +32,7 @@ void ComputeMetrics(const Subject<double>& subject, absl::Span<const double> dam
   }
   for (const double value : damping) spec.add_damping(value);
   v1::Measurement measurement;
-  Measurer<double>(spec, subject.network.num_layers()).Measure(subject, nullptr, measurement);
+  Measurer<S>(spec, subject.network.num_layers()).Measure(subject, nullptr, measurement);
   for (const auto& name : kNames) {
     const auto found = measurement.vectors().find(name.measured);
     if (found == measurement.vectors().end()) continue;
@@ -40,5 +41,10 @@ void ComputeMetrics(const Subject<double>& subject, absl::Span<const double> dam
     }
   }
 }
+
+template void ComputeMetrics(const Subject<float>&, absl::Span<const double>,
+                             const std::function<void(const std::string&, double)>&);
+template void ComputeMetrics(const Subject<double>&, absl::Span<const double>,
+                             const std::function<void(const std::string&, double)>&);
 
 }  // namespace tpsweep::trainer
