@@ -1,16 +1,14 @@
 #include "worker/trainer/golden/golden_case.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "common/status_macros.h"
-#include "worker/trainer/learning_rule.h"
+#include "worker/trainer/golden/case_rule.h"
+#include "worker/trainer/golden/case_tensors.h"
+#include "worker/trainer/golden/description.h"
 
 namespace tpsweep::trainer {
 namespace {
@@ -18,80 +16,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int64_t kMaxWidth = 1000000;
-constexpr int kMaxSteps = 1000000;
-
-absl::Status Malformed(absl::string_view key, absl::string_view legal) {
-  return absl::InvalidArgumentError(absl::StrCat("case description: '", key, "' is not ", legal));
-}
-
-// The description of a case: absent and null are the same.
-class Description {
- public:
-  explicit Description(const Json& json) : json_(json) {}
-
-  // Null if there is none, at the top or in `hyper`.
-  const Json* Find(const char* key) const {
-    for (const Json* place : {&json_, Hyper()}) {
-      if (place == nullptr) continue;
-      const auto it = place->find(key);
-      if (it != place->end() && !it->is_null()) return &*it;
-    }
-    return nullptr;
-  }
-
-  absl::StatusOr<double> Number(const char* key, double otherwise) const {
-    const Json* value = Find(key);
-    if (value == nullptr) return otherwise;
-    if (!value->is_number()) return Malformed(key, "a number");
-    return value->get<double>();
-  }
-
-  absl::StatusOr<int> Count(const char* key, int otherwise) const {
-    const Json* value = Find(key);
-    if (value == nullptr) return otherwise;
-    if (!value->is_number_integer() || *value < 0 || *value > kMaxSteps) {
-      return Malformed(key, absl::StrCat("a whole number from 0 to ", kMaxSteps));
-    }
-    return value->get<int>();
-  }
-
-  absl::StatusOr<bool> Flag(const char* key, bool otherwise) const {
-    const Json* value = Find(key);
-    if (value == nullptr) return otherwise;
-    if (!value->is_boolean()) return Malformed(key, "true or false");
-    return value->get<bool>();
-  }
-
-  absl::StatusOr<std::string> Text(const char* key, const char* otherwise) const {
-    const Json* value = Find(key);
-    if (value == nullptr) return std::string(otherwise);
-    if (!value->is_string()) return Malformed(key, "a string");
-    return value->get<std::string>();
-  }
-
-  // One number, or a list of them.
-  absl::StatusOr<std::vector<double>> Numbers(const char* key, double otherwise) const {
-    const Json* value = Find(key);
-    if (value == nullptr) return std::vector<double>{otherwise};
-    if (value->is_number()) return std::vector<double>{value->get<double>()};
-    std::vector<double> numbers;
-    if (!value->is_array() || value->empty())
-      return Malformed(key, "a number or a list of numbers");
-    for (const Json& element : *value) {
-      if (!element.is_number()) return Malformed(key, "a number or a list of numbers");
-      numbers.push_back(element.get<double>());
-    }
-    return numbers;
-  }
-
- private:
-  const Json* Hyper() const {
-    const auto it = json_.find("hyper");
-    return it != json_.end() && it->is_object() ? &*it : nullptr;
-  }
-
-  const Json& json_;
-};
 
 absl::StatusOr<std::vector<Index>> ReadSizes(const Description& description) {
   const Json* sizes = description.Find("sizes");
@@ -111,25 +35,11 @@ absl::StatusOr<std::vector<Index>> ReadSizes(const Description& description) {
   return widths;
 }
 
-absl::StatusOr<v1::Activation> ParseActivation(const char* key, const std::string& name) {
-  const std::string plain = absl::AsciiStrToLower(name);
-  if (plain == "linear") return v1::ACTIVATION_LINEAR;
-  if (plain == "tanh") return v1::ACTIVATION_TANH;
-  if (plain == "relu") return v1::ACTIVATION_RELU;
-  if (plain == "leakyrelu" || plain == "leaky_relu") return v1::ACTIVATION_LEAKY_RELU;
-  if (plain == "sigmoid") return v1::ACTIVATION_SIGMOID;
-  return absl::UnimplementedError(absl::StrCat(
-      key, " '", name,
-      "' is not supported by replay; supported: linear, tanh, relu, leakyrelu, sigmoid"));
-}
-
 absl::Status ReadNetwork(const Description& description, v1::Network& network) {
-  TP_ASSIGN_OR_RETURN(const std::string hidden, description.Text("hidden_activation", "linear"));
   TP_ASSIGN_OR_RETURN(const v1::Activation hidden_kind,
-                      ParseActivation("hidden_activation", hidden));
-  TP_ASSIGN_OR_RETURN(const std::string output, description.Text("output_activation", "linear"));
+                      description.Activation("hidden_activation", "linear"));
   TP_ASSIGN_OR_RETURN(const v1::Activation output_kind,
-                      ParseActivation("output_activation", output));
+                      description.Activation("output_activation", "linear"));
   TP_ASSIGN_OR_RETURN(const double slope, description.Number("leakyrelu_slope", 0.2));
   TP_ASSIGN_OR_RETURN(const bool bias, description.Flag("bias", true));
   if (!(slope > 0)) return Malformed("leakyrelu_slope", "positive");
@@ -152,52 +62,6 @@ absl::Status ReadLoss(const Description& description, v1::TrainingSpec& spec) {
         absl::StrCat("loss '", loss,
                      "' is not supported by replay; supported: cross_entropy_on_logits_mean, "
                      "mse_mean_over_batch_and_outputs"));
-  }
-  return absl::OkStatus();
-}
-
-// The chain of layerwise feedback takes the inverses of leaky relu and sigmoid
-// under the names of these.
-v1::Activation InverseForFeedback(v1::Activation kind) {
-  if (kind == v1::ACTIVATION_LEAKY_RELU) return v1::ACTIVATION_INVERSE_LEAKY_RELU;
-  if (kind == v1::ACTIVATION_SIGMOID) return v1::ACTIVATION_LOGIT;
-  return kind;
-}
-
-absl::Status ReadRule(const Description& description, GoldenCase& result) {
-  TP_ASSIGN_OR_RETURN(const std::string rule, description.Text("rule", ""));
-  TP_ASSIGN_OR_RETURN(const double eta, description.Number("eta", 1));
-  TP_ASSIGN_OR_RETURN(const double sigma, description.Number("sigma", 0));
-  TP_ASSIGN_OR_RETURN(const std::string feedback, description.Text("feedback_activation", ""));
-  TP_ASSIGN_OR_RETURN(const bool divided, description.Flag("lr_is_divided_by_eta", false));
-  if (divided && !(eta > 0)) return Malformed("eta", "positive");
-  result.forward_lr_divisor = divided ? eta : 1;
-  v1::TrainingSpec& spec = result.spec;
-  if (rule == "bp") {
-    spec.mutable_bp();
-  } else if (rule == "dtp") {
-    spec.mutable_dtp()->set_target_stepsize(eta);
-    spec.mutable_dtp()->set_sigma(sigma);
-    // The authors' code takes the activation of the hidden layers if none is given.
-    TP_ASSIGN_OR_RETURN(const std::string hidden, description.Text("hidden_activation", "linear"));
-    TP_ASSIGN_OR_RETURN(
-        const v1::Activation kind,
-        ParseActivation("feedback_activation", feedback.empty() ? hidden : feedback));
-    spec.mutable_dtp()->set_feedback_activation(InverseForFeedback(kind));
-  } else if (rule == "ddtp_linear") {
-    if (!feedback.empty() && feedback != "linear") {
-      return absl::UnimplementedError(
-          absl::StrCat("feedback_activation '", feedback,
-                       "' is not supported by replay for rule ddtp_linear; supported: linear"));
-    }
-    spec.mutable_ddtp_linear()->set_target_stepsize(eta);
-    spec.mutable_ddtp_linear()->set_sigma(sigma);
-  } else {
-    const std::string supported = absl::StrJoin(
-        Rules(), ", ",
-        [](std::string* out, const RuleEntry& entry) { absl::StrAppend(out, entry.name); });
-    return absl::UnimplementedError(
-        absl::StrCat("rule '", rule, "' is not supported by replay; supported: ", supported));
   }
   return absl::OkStatus();
 }
@@ -267,32 +131,8 @@ absl::Status ReadFreezing(const Description& description, int num_layers, Golden
   TP_ASSIGN_OR_RETURN(const bool feedback, description.Flag("freeze_feedback", false));
   TP_ASSIGN_OR_RETURN(const bool feedback_weights, description.Flag("freeze_fb_weights", false));
   result.forward_frozen = forward || (is_some_frozen && trained.empty());
-  result.feedback_frozen = feedback || feedback_weights;
+  result.feedback_frozen = feedback || feedback_weights || result.spec.has_dfa();
   return absl::OkStatus();
-}
-
-std::string ShapeText(const std::vector<int64_t>& shape) {
-  return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
-}
-
-absl::StatusOr<const Tensor*> Float64(const SafetensorsFile& file, const std::string& name) {
-  const auto it = file.tensors.find(name);
-  if (it == file.tensors.end()) {
-    return absl::InvalidArgumentError(absl::StrCat("tensor '", name, "' is missing"));
-  }
-  if (it->second.type != TensorType::kFloat64) {
-    return absl::InvalidArgumentError(absl::StrCat("tensor '", name, "' is not of type F64"));
-  }
-  return &it->second;
-}
-
-absl::StatusOr<const Tensor*> WithShape(const SafetensorsFile& file, const std::string& name,
-                                        const std::vector<int64_t>& expected) {
-  TP_ASSIGN_OR_RETURN(const Tensor* tensor, Float64(file, name));
-  if (tensor->shape == expected) return tensor;
-  return absl::InvalidArgumentError(absl::StrCat("tensor '", name, "' has shape ",
-                                                 ShapeText(tensor->shape), "; expected ",
-                                                 ShapeText(expected)));
 }
 
 // The widths are believed only if the file holds weights of these shapes: so what
@@ -301,22 +141,8 @@ absl::Status CheckWeights(const SafetensorsFile& file, const GoldenCase& golden_
   const std::vector<Index>& n = golden_case.sizes;
   for (size_t l = 1; l < n.size(); ++l) {
     TP_RETURN_IF_ERROR(WithShape(file, absl::StrCat("init/W", l), {n[l], n[l - 1]}).status());
-    if (golden_case.spec.has_dtp() && l > 1) {
-      TP_RETURN_IF_ERROR(WithShape(file, absl::StrCat("init/Q", l), {n[l - 1], n[l]}).status());
-    }
-    if (golden_case.spec.has_ddtp_linear() && l + 1 < n.size()) {
-      TP_RETURN_IF_ERROR(WithShape(file, absl::StrCat("init/Q", l), {n[l], n.back()}).status());
-    }
   }
-  return absl::OkStatus();
-}
-
-Tensor MakeTensor(std::vector<int64_t> shape, const double* data, size_t count) {
-  Tensor tensor;
-  tensor.type = TensorType::kFloat64;
-  tensor.shape = std::move(shape);
-  tensor.data.assign(reinterpret_cast<const char*>(data), count * sizeof(double));
-  return tensor;
+  return CheckFeedbackWeights(file, golden_case);
 }
 
 }  // namespace
@@ -344,11 +170,11 @@ absl::StatusOr<GoldenCase> ReadGoldenCase(const SafetensorsFile& file) {
   TP_RETURN_IF_ERROR(ReadNetwork(description, *result.spec.mutable_network()));
   TP_RETURN_IF_ERROR(CheckWeights(file, result));
   const int num_layers = static_cast<int>(result.sizes.size()) - 1;
-  const bool is_chain = result.spec.has_dtp();
+  const LayerRange feedback_layers = FeedbackLayers(result.spec, num_layers);
   TP_RETURN_IF_ERROR(ReadOptimiser(description, "optimiser_forward", "", num_layers, 1, num_layers,
                                    *result.spec.mutable_forward()));
   TP_RETURN_IF_ERROR(ReadOptimiser(description, "optimiser_feedback", "_fb", num_layers,
-                                   is_chain ? 2 : 1, is_chain ? num_layers : num_layers - 1,
+                                   feedback_layers.first, feedback_layers.last,
                                    *result.spec.mutable_feedback()));
   TP_RETURN_IF_ERROR(ReadFreezing(description, num_layers, result));
   for (int l = 1; l <= num_layers; ++l) {
@@ -359,50 +185,11 @@ absl::StatusOr<GoldenCase> ReadGoldenCase(const SafetensorsFile& file) {
   TP_ASSIGN_OR_RETURN(result.relative_tolerance, description.Number("recommended_rtol", 1e-9));
   TP_ASSIGN_OR_RETURN(result.angle_tolerance_degrees,
                       description.Number("recommended_angle_atol_degrees", 1e-5));
-  const bool learns_feedback = !result.spec.has_bp() && !result.feedback_frozen;
-  const bool divides_by_sigma = result.spec.has_ddtp_linear();
-  if (learns_feedback && divides_by_sigma && !(result.spec.ddtp_linear().sigma() > 0)) {
-    return Malformed("sigma", "positive");
+  if (!result.feedback_frozen && DividesBySigma(result.spec)) {
+    TP_ASSIGN_OR_RETURN(const double sigma, description.Number("sigma", 0));
+    if (!(sigma > 0)) return Malformed("sigma", "positive");
   }
   return result;
 }
-
-absl::StatusOr<Matrix<double>> SamplesOf(const SafetensorsFile& file, const std::string& name,
-                                         Index width) {
-  TP_ASSIGN_OR_RETURN(const Tensor* tensor, Float64(file, name));
-  if (tensor->shape.size() != 2 || tensor->shape[1] != width || tensor->shape[0] < 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "tensor '", name, "' has shape ", ShapeText(tensor->shape), "; expected [B, ", width, "]"));
-  }
-  Matrix<double> samples(width, tensor->shape[0]);
-  std::copy(tensor->data.begin(), tensor->data.end(), reinterpret_cast<char*>(samples.data()));
-  return samples;
-}
-
-absl::StatusOr<Matrix<double>> ParameterOf(const SafetensorsFile& file, const std::string& name,
-                                           Index rows, Index cols, bool is_vector) {
-  TP_ASSIGN_OR_RETURN(
-      const Tensor* tensor,
-      WithShape(file, name,
-                is_vector ? std::vector<int64_t>{rows} : std::vector<int64_t>{rows, cols}));
-  Matrix<double> transposed(cols, rows);
-  std::copy(tensor->data.begin(), tensor->data.end(), reinterpret_cast<char*>(transposed.data()));
-  return Matrix<double>(transposed.transpose());
-}
-
-Tensor SamplesTensor(const Matrix<double>& samples) {
-  return MakeTensor({samples.cols(), samples.rows()}, samples.data(),
-                    static_cast<size_t>(samples.size()));
-}
-
-Tensor ParameterTensor(const Parameter<double>& parameter, const Matrix<double>& value) {
-  const Matrix<double> transposed = value.transpose();
-  const bool is_vector = parameter.name[0] == 'b' || parameter.name[0] == 'd';
-  return MakeTensor(is_vector ? std::vector<int64_t>{value.rows()}
-                              : std::vector<int64_t>{value.rows(), value.cols()},
-                    transposed.data(), static_cast<size_t>(value.size()));
-}
-
-Tensor ScalarTensor(double value) { return MakeTensor({}, &value, 1); }
 
 }  // namespace tpsweep::trainer

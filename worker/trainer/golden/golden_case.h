@@ -33,15 +33,4 @@ struct GoldenCase {
 // rule or the feature that this trainer does not have.
 absl::StatusOr<GoldenCase> ReadGoldenCase(const SafetensorsFile& file);
 
-// Named float64 tensors as matrices and back. `shape` is that of the file, row-major:
-// samples are rows there and columns here, so (B, n) becomes (n, B) as it lies in
-// memory; a weight keeps its orientation and is transposed in memory.
-absl::StatusOr<Matrix<double>> SamplesOf(const SafetensorsFile& file, const std::string& name,
-                                         Index width);
-absl::StatusOr<Matrix<double>> ParameterOf(const SafetensorsFile& file, const std::string& name,
-                                           Index rows, Index cols, bool is_vector);
-Tensor SamplesTensor(const Matrix<double>& samples);
-Tensor ParameterTensor(const Parameter<double>& parameter, const Matrix<double>& value);
-Tensor ScalarTensor(double value);
-
 }  // namespace tpsweep::trainer

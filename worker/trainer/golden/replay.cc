@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "worker/trainer/golden/case_tensors.h"
 #include "worker/trainer/learning_rule.h"
 #include "worker/trainer/loss.h"
 #include "worker/trainer/network.h"
@@ -23,12 +23,13 @@ namespace tpsweep::trainer {
 namespace {
 
 // Recorded draws. The first one that is missing or of another shape stays as status().
-class RecordedNoise final : public NoiseSource<double> {
+template <class S>
+class RecordedNoise final : public NoiseSource<S> {
  public:
   RecordedNoise(const SafetensorsFile& file, std::string prefix)
       : file_(file), prefix_(std::move(prefix)) {}
 
-  void Fill(int layer, MatrixRef<double> out) override {
+  void Fill(int layer, MatrixRef<S> out) override {
     const std::string name = absl::StrCat(prefix_, "noise/", layer);
     auto draws = SamplesOf(file_, name, out.rows());
     if (draws.ok() && draws->cols() != out.cols()) {
@@ -40,7 +41,7 @@ class RecordedNoise final : public NoiseSource<double> {
       out.setZero();
       return;
     }
-    out = *draws;
+    out = draws->template cast<S>();
   }
 
   const absl::Status& status() const { return status_; }
@@ -57,11 +58,17 @@ double AngleOf(double inner, double norm_a, double norm_b) {
   return std::acos(std::clamp(cosine, -1.0, 1.0)) * 180 / std::numbers::pi;
 }
 
-double Angle(const Matrix<double>& a, const Matrix<double>& b) {
+template <class S>
+double Angle(const Matrix<S>& in_a, const Matrix<S>& in_b) {
+  const Matrix<double> a = in_a.template cast<double>();
+  const Matrix<double> b = in_b.template cast<double>();
   return AngleOf(a.cwiseProduct(b).sum(), a.norm(), b.norm());
 }
 
-double MeanAngleOfSamples(const Matrix<double>& a, const Matrix<double>& b) {
+template <class S>
+double MeanAngleOfSamples(const Matrix<S>& in_a, const Matrix<S>& in_b) {
+  const Matrix<double> a = in_a.template cast<double>();
+  const Matrix<double> b = in_b.template cast<double>();
   double sum = 0;
   for (Index i = 0; i < a.cols(); ++i) {
     sum += AngleOf(a.col(i).dot(b.col(i)), a.col(i).norm(), b.col(i).norm());
@@ -69,13 +76,19 @@ double MeanAngleOfSamples(const Matrix<double>& a, const Matrix<double>& b) {
   return sum / static_cast<double>(a.cols());
 }
 
+template <class S>
+Tensor SamplesTensorOf(const Matrix<S>& samples) {
+  return SamplesTensor(samples.template cast<double>());
+}
+
+template <class S>
 class Replayer {
  public:
   Replayer(const GoldenCase& golden_case, const SafetensorsFile& recorded)
       : case_(golden_case),
         recorded_(recorded),
         network_(golden_case.spec.network(), golden_case.sizes, golden_case.layers_without_bias, 0),
-        rule_(MakeRule<double>(golden_case.spec, network_, 0)) {}
+        rule_(MakeRule<S>(golden_case.spec, network_, 0)) {}
 
   absl::StatusOr<SafetensorsFile> Run() {
     computed_.metadata = recorded_.metadata;
@@ -95,35 +108,39 @@ class Replayer {
   }
 
  private:
-  using Parameters = absl::Span<Parameter<double>>;
+  using Parameters = absl::Span<Parameter<S>>;
 
   absl::Status LoadParameters(Parameters parameters) {
-    for (Parameter<double>& parameter : parameters) {
-      const bool is_vector = parameter.name[0] == 'b' || parameter.name[0] == 'd';
-      TP_ASSIGN_OR_RETURN(parameter.value,
-                          ParameterOf(recorded_, absl::StrCat("init/", parameter.name),
-                                      parameter.value.rows(), parameter.value.cols(), is_vector));
+    for (Parameter<S>& parameter : parameters) {
+      TP_ASSIGN_OR_RETURN(const Matrix<double> value,
+                          ParameterOf(recorded_, "init/", parameter.name, parameter.value.rows(),
+                                      parameter.value.cols()));
+      parameter.value = value.template cast<S>();
     }
     return absl::OkStatus();
   }
 
-  // The authors' ddtp_linear has feedback biases, which cancel: they enter nothing and
-  // get a gradient of zero, but their weight decay moves them. The rule has none.
+  // The authors have feedback biases where they cancel: they enter nothing and get a
+  // gradient of zero, but their weight decay moves them. Our rules have none there.
   absl::Status LoadCancelledBiases() {
-    if (!case_.spec.has_ddtp_linear()) return absl::OkStatus();
-    for (int i = 1; i < network_.num_layers(); ++i) {
-      const std::string name = absl::StrCat("d", i);
-      if (!recorded_.tensors.contains(absl::StrCat("init/", name))) continue;
+    for (int l = 1; l <= network_.num_layers(); ++l) {
+      const std::string name = absl::StrCat("d", l);
+      const auto recorded = recorded_.tensors.find(absl::StrCat("init/", name));
+      if (recorded == recorded_.tensors.end()) continue;
+      if (absl::c_any_of(rule_->feedback_parameters(),
+                         [&](const Parameter<S>& own) { return own.name == name; })) {
+        continue;
+      }
       cancelled_biases_.push_back(
-          MakeParameter<double>(name, i, Matrix<double>::Zero(network_.size(i), 1)));
+          MakeParameter<S>(name, l, Matrix<S>::Zero(recorded->second.num_elements(), 1)));
     }
     return LoadParameters(absl::MakeSpan(cancelled_biases_));
   }
 
   absl::Status MakeOptimisers() {
-    const auto make = [this](const v1::Optimiser& spec, absl::Span<const Parameter<double>> of,
+    const auto make = [this](const v1::Optimiser& spec, absl::Span<const Parameter<S>> of,
                              double lr_divisor, absl::Span<const int> trained_layers) {
-      return Optimiser<double>::Create(spec, of, network_.num_layers(), lr_divisor, trained_layers);
+      return Optimiser<S>::Create(spec, of, network_.num_layers(), lr_divisor, trained_layers);
     };
     TP_ASSIGN_OR_RETURN(forward_, make(case_.spec.forward(), network_.parameters(),
                                        case_.forward_lr_divisor, case_.trained_layers));
@@ -136,21 +153,21 @@ class Replayer {
   absl::Status Forward(const std::string& prefix) {
     TP_ASSIGN_OR_RETURN(const Matrix<double> x,
                         SamplesOf(recorded_, absl::StrCat(prefix, "x"), network_.size(0)));
-    network_.Forward(x, pass_);
+    network_.Forward(x.template cast<S>(), pass_);
     return absl::OkStatus();
   }
 
   absl::Status Step(const std::string& prefix) {
     TP_RETURN_IF_ERROR(Forward(prefix));
     for (int l = 1; l <= network_.num_layers(); ++l) {
-      Put(absl::StrCat(prefix, "a", l), SamplesTensor(pass_.a[static_cast<size_t>(l)]));
-      Put(absl::StrCat(prefix, "h", l), SamplesTensor(pass_.h[static_cast<size_t>(l)]));
+      Put(absl::StrCat(prefix, "a", l), SamplesTensorOf(pass_.a[static_cast<size_t>(l)]));
+      Put(absl::StrCat(prefix, "h", l), SamplesTensorOf(pass_.h[static_cast<size_t>(l)]));
     }
     TP_RETURN_IF_ERROR(EvaluateLossOf(prefix));
     ComputeTrueGradients();
     rule_->ComputeUpdate(network_, pass_);
     for (size_t l = 1; l < pass_.target.size(); ++l) {
-      Put(absl::StrCat(prefix, "target", l), SamplesTensor(pass_.target[l]));
+      Put(absl::StrCat(prefix, "target", l), SamplesTensorOf(pass_.target[l]));
     }
     PutGradients(prefix, network_.parameters());
     TP_RETURN_IF_ERROR(FeedbackStep(prefix));
@@ -164,12 +181,13 @@ class Replayer {
     const Index num_outputs = network_.size(network_.num_layers());
     const std::string name = absl::StrCat(prefix, "y");
     TP_ASSIGN_OR_RETURN(const Matrix<double> y, SamplesOf(recorded_, name, num_outputs));
-    const Matrix<double>& h = pass_.h.back();
+    const Matrix<S>& h = pass_.h.back();
     if (y.cols() != h.cols()) {
       return absl::InvalidArgumentError(
           absl::StrCat("tensor '", name, "' has ", y.cols(), " rows, the mini-batch ", h.cols()));
     }
-    const LossValue value = EvaluateLoss(case_.spec.loss(), h, y, &pass_.output_error);
+    const LossValue value =
+        EvaluateLoss<S>(case_.spec.loss(), h, y.template cast<S>(), &pass_.output_error);
     Put(absl::StrCat(prefix, "loss"), ScalarTensor(value.loss));
     if (recorded_.tensors.contains(absl::StrCat(prefix, "label"))) {
       const auto batch = static_cast<double>(h.cols());
@@ -183,7 +201,7 @@ class Replayer {
     const Parameters parameters = rule_->feedback_parameters();
     if (parameters.empty()) return absl::OkStatus();
     if (!case_.feedback_frozen) {
-      RecordedNoise noise(recorded_, prefix);
+      RecordedNoise<S> noise(recorded_, prefix);
       std::vector<double> losses;
       rule_->ComputeFeedbackUpdate(network_, pass_, noise, losses);
       TP_RETURN_IF_ERROR(noise.status());
@@ -211,10 +229,10 @@ class Replayer {
   }
 
   void ComputeTrueGradients() {
-    std::vector<Matrix<double>> delta;
+    std::vector<Matrix<S>> delta;
     Backpropagate(network_, pass_, true_activity_gradients_, delta);
     true_gradients_.clear();
-    for (const Parameter<double>& parameter : network_.parameters()) {
+    for (const Parameter<S>& parameter : network_.parameters()) {
       const auto l = static_cast<size_t>(parameter.layer);
       if (parameter.name[0] == 'b') {
         true_gradients_.push_back(delta[l].rowwise().sum());
@@ -227,27 +245,28 @@ class Replayer {
   void PutAngles(const std::string& prefix) {
     if (case_.spec.has_bp()) return;
     for (size_t i = 0; i < true_gradients_.size(); ++i) {
-      const Parameter<double>& parameter = network_.parameters()[i];
+      const Parameter<S>& parameter = network_.parameters()[i];
       Put(absl::StrCat(prefix, "metric/bp_angle_", parameter.name),
           ScalarTensor(Angle(true_gradients_[i], parameter.gradient)));
     }
     for (size_t l = 1; l < pass_.displacement.size(); ++l) {
       Put(absl::StrCat(prefix, "metric/act_bp_angle", l),
-          ScalarTensor(MeanAngleOfSamples(-pass_.displacement[l], true_activity_gradients_[l])));
+          ScalarTensor(MeanAngleOfSamples<S>(-pass_.displacement[l], true_activity_gradients_[l])));
     }
   }
 
   void PutGradients(const std::string& prefix, Parameters parameters) {
-    for (const Parameter<double>& parameter : parameters) {
+    for (const Parameter<S>& parameter : parameters) {
+      if (parameter.is_fixed) continue;
       Put(absl::StrCat(prefix, "grad/", parameter.name),
-          ParameterTensor(parameter, parameter.gradient));
+          ParameterTensor(parameter.name, parameter.gradient.template cast<double>()));
     }
   }
 
   void PutValues(const std::string& prefix, Parameters parameters) {
-    for (const Parameter<double>& parameter : parameters) {
+    for (const Parameter<S>& parameter : parameters) {
       Put(absl::StrCat(prefix, "after/", parameter.name),
-          ParameterTensor(parameter, parameter.value));
+          ParameterTensor(parameter.name, parameter.value.template cast<double>()));
     }
   }
 
@@ -255,21 +274,25 @@ class Replayer {
 
   const GoldenCase& case_;
   const SafetensorsFile& recorded_;
-  Network<double> network_;
-  std::unique_ptr<LearningRule<double>> rule_;
-  std::vector<Parameter<double>> cancelled_biases_;
-  std::optional<Optimiser<double>> forward_, feedback_, cancelled_;
-  Pass<double> pass_;
-  std::vector<Matrix<double>> true_gradients_;           // of the network's parameters
-  std::vector<Matrix<double>> true_activity_gradients_;  // index l
+  Network<S> network_;
+  std::unique_ptr<LearningRule<S>> rule_;
+  std::vector<Parameter<S>> cancelled_biases_;
+  std::optional<Optimiser<S>> forward_, feedback_, cancelled_;
+  Pass<S> pass_;
+  std::vector<Matrix<S>> true_gradients_;           // of the network's parameters
+  std::vector<Matrix<S>> true_activity_gradients_;  // index l
   SafetensorsFile computed_;
 };
 
 }  // namespace
 
+template <class S>
 absl::StatusOr<SafetensorsFile> Replay(const GoldenCase& golden_case,
                                        const SafetensorsFile& recorded) {
-  return Replayer(golden_case, recorded).Run();
+  return Replayer<S>(golden_case, recorded).Run();
 }
+
+template absl::StatusOr<SafetensorsFile> Replay<float>(const GoldenCase&, const SafetensorsFile&);
+template absl::StatusOr<SafetensorsFile> Replay<double>(const GoldenCase&, const SafetensorsFile&);
 
 }  // namespace tpsweep::trainer
