@@ -122,7 +122,7 @@ TEST_F(ClientTest, UsageErrorsExitWith2) {
   EXPECT_EQ(Tpsweep({"sbumit"}).status, 2);
   EXPECT_EQ(Tpsweep({"show"}).status, 2);
   EXPECT_EQ(Tpsweep({"ls", "--no-such-flag"}).status, 2);
-  EXPECT_EQ(Tpsweep({"results", "x", "--history"}).status, 2);
+  EXPECT_EQ(Tpsweep({"results", "x", "--history", "--runs"}).status, 2);
   const Ended duration = Tpsweep({"ls", "--timeout", "soon"});
   EXPECT_EQ(duration.status, 2);
   EXPECT_THAT(duration.err, HasSubstr("'soon' is not a positive duration like 90s"));
