@@ -8,6 +8,31 @@
 
 namespace tpsweep {
 
+// The data set `name` as it is in its files.
+inline v1::Dataset NamedDataSet(const std::string& name) {
+  v1::Dataset spec;
+  spec.set_name(name);
+  return spec;
+}
+
+// The regression task, small: 3 inputs, 2 outputs.
+inline v1::Dataset SmallStudentTeacher() {
+  v1::Dataset spec = NamedDataSet("student-teacher");
+  spec.set_validation(20);
+  spec.set_normalisation(v1::NORMALISATION_PRESET);
+  spec.set_train_samples(0);
+  spec.set_test_samples(0);
+  v1::StudentTeacher& task = *spec.mutable_student_teacher();
+  task.set_inputs(3);
+  task.set_outputs(2);
+  task.add_teacher_hidden(10);
+  task.add_teacher_hidden(8);
+  task.set_train(100);
+  task.set_test(30);
+  task.set_seed(42);
+  return spec;
+}
+
 // As the door would complete it: every field that has a default is set.
 inline v1::TrainingSpec SmallSpec(const std::string& rule, const std::string& data_set = "toy") {
   v1::TrainingSpec spec;

@@ -10,7 +10,8 @@
 //                                      training mini-batches; absent if none learns
 //   seconds                            of training, forward and feedback, without evaluation
 //   samples_per_second                 training samples over `seconds`
-// Losses are exact means over samples, errors are fractions. Vectors have one
+// Losses are exact means over samples, errors are fractions (absent where the targets
+// are real values, which have no classes). Vectors have one
 // entry a layer, not-a-number where a layer has no such thing:
 //   layer/parameter_norm               Frobenius norm of W[l]
 //   layer/update_norm                  of the change of W[l] in the epoch's last step

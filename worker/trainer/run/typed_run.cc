@@ -159,7 +159,7 @@ auto TypedRun<S>::BeginStep() -> Divergence {
   const LossValue value =
       EvaluateLoss<S>(spec_.loss(), pass_.h.back(), batch_.y, &pass_.output_error);
   if (Divergence divergence = CheckLoss(value.loss)) return divergence;
-  const auto size = static_cast<double>(batch_.labels.size());
+  const auto size = static_cast<double>(batch_.x.cols());
   statistics_.loss_sum += value.loss * size;
   statistics_.num_misclassified += value.num_misclassified;
 
@@ -295,13 +295,15 @@ v1::Measurement TypedRun<S>::Measure() const {
   auto& scalars = *measurement.mutable_scalars();
   const auto num_train = static_cast<double>(split_.train.size());
   scalars["train/loss"] = statistics_.loss_sum / num_train;
-  scalars["train/error"] = static_cast<double>(statistics_.num_misclassified) / num_train;
+  if (data_->is_classification) {
+    scalars["train/error"] = static_cast<double>(statistics_.num_misclassified) / num_train;
+  }
   const auto evaluate = [&](const std::string& part, const Samples& samples,
                             const std::vector<int32_t>& indices) {
     if (indices.empty()) return;
     const Evaluation value = Evaluate<S>(network_, spec_.loss(), batches_, samples, indices);
     scalars[part + "/loss"] = value.loss;
-    scalars[part + "/error"] = value.error;
+    if (data_->is_classification) scalars[part + "/error"] = value.error;
   };
   evaluate("validation", data_->train, split_.validation);
   evaluate("test", data_->test, split_.test);
