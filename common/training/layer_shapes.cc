@@ -96,4 +96,8 @@ int64_t NumWeights(const LayerShape& below, const LayerShape& layer) {
   return below.size() * layer.size();
 }
 
+int64_t NumBiases(const LayerShape& layer) {
+  return layer.conv ? layer.conv->map.channels : layer.size();
+}
+
 }  // namespace tpsweep

@@ -59,5 +59,7 @@ std::vector<LayerShape> DenseShapes(absl::Span<const int64_t> widths);
 
 // Entries of W[l].
 int64_t NumWeights(const LayerShape& below, const LayerShape& layer);
+// Entries of b[l], if the layer has one.
+int64_t NumBiases(const LayerShape& layer);
 
 }  // namespace tpsweep
