@@ -36,7 +36,7 @@ const std::vector<Room>& Rooms() {
       {"worker/agent/", {"common/", "tpsweep/v1/", "worker/trainer/"}},
       {"worker/rpc/", {"common/", "tpsweep/v1/", "worker/agent/"}},
       {"worker/", {"common/", "tpsweep/v1/"}},
-      {"client/", {"common/", "tpsweep/v1/"}},
+      {"client/", {"common/", "presets/", "tpsweep/v1/"}},
   };
   return *rooms;
 }
@@ -99,8 +99,8 @@ absl::string_view OwnInclude(absl::string_view line) {
 }
 
 bool IsOurs(absl::string_view header) {
-  return StartsWithAny(
-      header, {"common/", "server/", "worker/", "client/", "tests/", "proto/", "tpsweep/v1/"});
+  return StartsWithAny(header, {"common/", "server/", "worker/", "client/", "tests/", "presets/",
+                                "proto/", "tpsweep/v1/"});
 }
 
 bool MayInclude(const std::string& path, absl::string_view header) {
