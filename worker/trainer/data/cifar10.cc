@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kPixels = 3072;
 constexpr size_t kRecord = 1 + kPixels;
 constexpr int kNumClasses = 10;
-constexpr int kMaxRecords = 100'000;
+constexpr int kMaxRecords = 20'000;
 
 }  // namespace
 

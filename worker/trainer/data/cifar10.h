@@ -20,8 +20,8 @@ struct CifarRecords {
 };
 
 // Appends the records of `bytes`, the content of the file `name`, and returns the
-// SHA-256 of the unpacked file. Trusts nothing, and reads no more than 100,000
-// records, ten times those of a published file. kInvalidArgument has the file, the
+// SHA-256 of the unpacked file. Trusts nothing, and reads no more than 20,000
+// records, twice those of a published file. kInvalidArgument has the file, the
 // offset and the reason.
 absl::StatusOr<std::string> AppendCifar(absl::string_view bytes, absl::string_view name,
                                         CifarRecords& records);
