@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "tests/fakes/rule_specs.h"
 #include "tpsweep/v1/training.pb.h"
 
 namespace tpsweep {
@@ -52,17 +53,7 @@ inline v1::TrainingSpec SmallSpec(const std::string& rule, const std::string& da
   network.set_bias(true);
   spec.set_loss(v1::LOSS_CROSS_ENTROPY);
   spec.set_soft_target(0.9);
-  if (rule == "bp") {
-    spec.mutable_bp();
-  } else if (rule == "dtp") {
-    spec.mutable_dtp()->set_target_stepsize(0.1);
-    spec.mutable_dtp()->set_sigma(0.1);
-    spec.mutable_dtp()->set_feedback_activation(v1::ACTIVATION_TANH);
-  } else if (rule == "ddtp_linear") {
-    spec.mutable_ddtp_linear()->set_target_stepsize(0.05);
-    spec.mutable_ddtp_linear()->set_sigma(0.05);
-    spec.mutable_ddtp_linear()->set_last_hidden_bias(false);
-  }
+  SetRule(rule, spec);
   for (v1::Optimiser* optimiser : {spec.mutable_forward(), spec.mutable_feedback()}) {
     optimiser->add_lr(0.005);
     optimiser->set_weight_decay(0);

@@ -7,21 +7,56 @@
 namespace tpsweep::trainer {
 namespace {
 
-Index NumParameters(absl::Span<const Parameter<float>> parameters) {
+Index NumTrained(absl::Span<const Parameter<float>> parameters) {
   Index count = 0;
-  for (const auto& parameter : parameters) count += parameter.value.size();
+  for (const auto& parameter : parameters) {
+    count += parameter.is_fixed ? 0 : parameter.value.size();
+  }
   return count;
 }
 
-// I12 of the fact sheet of [TF]: counts of the MNIST network.
+// I12 of the fact sheet of [TF]: counts of the MNIST network, fixed feedback not counted.
 TEST(NetworkTest, CountsOfTheMnistNetwork) {
   const std::vector<Index> sizes = {784, 256, 256, 256, 256, 256, 10};
-  Trainee<float> dtp(SpecOfRule("dtp"), sizes);
-  Trainee<float> linear(SpecOfRule("ddtp_linear"), sizes);
-  EXPECT_EQ(NumParameters(dtp.network.parameters()), 466698);
-  EXPECT_EQ(NumParameters(linear.network.parameters()), 466698 - 256);
-  EXPECT_EQ(NumParameters(dtp.rule->feedback_parameters()), 4 * (256 * 256 + 256) + 256 * 10 + 256);
-  EXPECT_EQ(NumParameters(linear.rule->feedback_parameters()), 12800);
+  const struct {
+    const char* rule;
+    Index num_forward, num_feedback;
+  } kCounts[] = {
+      {"bp", 466698, 0},
+      {"dtp", 466698, 265984},
+      {"dtpdrl", 466698, 265984},
+      {"ddtp_linear", 466698 - 256, 12800},
+      {"ddtp_rhl", 466698, 1052416},
+      {"ddtp_control", 466698, 12800 + 5 * 256},
+      {"dfa", 466698 - 256, 0},
+  };
+  for (const auto& expected : kCounts) {
+    v1::TrainingSpec spec = SpecOfRule(expected.rule);
+    if (spec.has_ddtp_rhl()) spec.mutable_ddtp_rhl()->set_random_units(1024);
+    Trainee<float> trainee(spec, sizes);
+    EXPECT_EQ(NumTrained(trainee.network.parameters()), expected.num_forward) << expected.rule;
+    EXPECT_EQ(NumTrained(trainee.rule->feedback_parameters()), expected.num_feedback)
+        << expected.rule;
+  }
+}
+
+// I12: the CIFAR-10 network.
+TEST(NetworkTest, CountsOfTheConvolutionalNetwork) {
+  v1::Network spec = SpecOfRule("bp").network();
+  for (const int channels : {32, 64}) {
+    v1::Conv& conv = *spec.add_layers()->mutable_conv();
+    conv.set_channels(channels);
+    conv.set_kernel(5);
+    conv.set_stride(1);
+    conv.set_padding(2);
+    conv.set_pool(3);
+    conv.set_pool_stride(2);
+    conv.set_pool_padding(1);
+  }
+  spec.add_layers()->mutable_dense()->set_units(512);
+  const auto shapes = InferShapes(spec, {.channels = 3, .height = 32, .width = 32}, 10);
+  Network<float> network(spec, *shapes, {}, 1);
+  EXPECT_EQ(NumTrained(network.parameters()), 2156490);
 }
 
 TEST(NetworkTest, ForwardIsTheEquationOfTheLayers) {
