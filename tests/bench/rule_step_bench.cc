@@ -16,7 +16,9 @@ constexpr Index kBatch = 128;
 template <class S>
 void TrainingStep(benchmark::State& state, const std::string& rule) {
   const ScopedFlushDenormals flush;
-  Trainee<S> trainee(SpecOfRule(rule), {784, 256, 256, 256, 256, 256, 10});
+  v1::TrainingSpec spec = SpecOfRule(rule);
+  if (spec.has_ddtp_rhl()) spec.mutable_ddtp_rhl()->set_random_units(1024);
+  Trainee<S> trainee(spec, {784, 256, 256, 256, 256, 256, 10});
   const Matrix<S> x = RandomMatrix<S>(784, kBatch, 1).cwiseAbs();
   const Matrix<S> y = RandomTargets<S>(10, kBatch, 2);
   for (auto _ : state) benchmark::DoNotOptimize(trainee.Step(x, y).loss);
