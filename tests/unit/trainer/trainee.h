@@ -70,11 +70,14 @@ Matrix<S> RandomTargets(Index num_classes, Index batch, uint64_t key) {
 template <class S>
 class Trainee {
  public:
-  Trainee(v1::TrainingSpec spec_in, std::vector<Index> sizes, uint64_t seed = 7,
+  Trainee(v1::TrainingSpec spec_in, const std::vector<Index>& sizes, uint64_t seed = 7,
+          std::vector<int> trained_layers = {})
+      : Trainee(std::move(spec_in), DenseShapes(sizes), seed, std::move(trained_layers)) {}
+  Trainee(v1::TrainingSpec spec_in, const std::vector<LayerShape>& shapes, uint64_t seed = 7,
           std::vector<int> trained_layers = {})
       : spec(std::move(spec_in)),
-        network(spec.network(), sizes,
-                RuleOf(spec).layers_without_bias(spec, static_cast<int>(sizes.size()) - 1),
+        network(spec.network(), shapes,
+                RuleOf(spec).layers_without_bias(spec, static_cast<int>(shapes.size()) - 1),
                 DeriveSeed(seed, "forward")),
         rule(MakeRule<S>(spec, network, DeriveSeed(seed, "feedback"))),
         noise(DeriveSeed(seed, "noise")),

@@ -26,6 +26,8 @@ struct DataSet {
   std::string name;
   MapShape shape;           // of an input; its size is n_0
   int64_t num_outputs = 0;  // n_L: classes
+  // Whether the targets are classes; without classes there are no errors to count.
+  bool is_classification = true;
   Samples train;
   Samples test;
   // "checksums are those of the published fashion-mnist", or why that cannot be said.
