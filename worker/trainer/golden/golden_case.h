@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/training/layer_shapes.h"
 #include "tpsweep/v1/training.pb.h"
 #include "worker/trainer/data/safetensors.h"
 #include "worker/trainer/tensor.h"
@@ -16,6 +17,7 @@ struct GoldenCase {
   std::string name;
   // Network, loss, rule and optimisers; nothing about data or epochs.
   v1::TrainingSpec spec;
+  std::vector<LayerShape> shapes;        // of the layers 0..L
   std::vector<Index> sizes;              // n_0..n_L
   std::vector<int> layers_without_bias;  // those of which the file has no initial bias
   // Layers whose forward parameters step; all if empty.
@@ -40,6 +42,12 @@ absl::StatusOr<Matrix<double>> SamplesOf(const SafetensorsFile& file, const std:
                                          Index width);
 absl::StatusOr<Matrix<double>> ParameterOf(const SafetensorsFile& file, const std::string& name,
                                            Index rows, Index cols, bool is_vector);
+// Of convolutional layers: kernels (C_out, C_in, K, K) are (C_out, C_in K K) here, and
+// samples (B, C, H, W), which SamplesOf takes too, are (C H W, B).
+absl::StatusOr<Matrix<double>> KernelsOf(const SafetensorsFile& file, const std::string& name,
+                                         const ConvGeometry& conv);
+Tensor KernelsTensor(const Matrix<double>& value, const ConvGeometry& conv);
+Tensor MapsTensor(const Matrix<double>& samples, const MapShape& shape);
 Tensor SamplesTensor(const Matrix<double>& samples);
 Tensor ParameterTensor(const Parameter<double>& parameter, const Matrix<double>& value);
 Tensor ScalarTensor(double value);

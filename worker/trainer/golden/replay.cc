@@ -74,7 +74,8 @@ class Replayer {
   Replayer(const GoldenCase& golden_case, const SafetensorsFile& recorded)
       : case_(golden_case),
         recorded_(recorded),
-        network_(golden_case.spec.network(), golden_case.sizes, golden_case.layers_without_bias, 0),
+        network_(golden_case.spec.network(), golden_case.shapes, golden_case.layers_without_bias,
+                 0),
         rule_(MakeRule<double>(golden_case.spec, network_, 0)) {}
 
   absl::StatusOr<SafetensorsFile> Run() {
@@ -97,12 +98,45 @@ class Replayer {
  private:
   using Parameters = absl::Span<Parameter<double>>;
 
+  bool IsKernel(const Parameter<double>& parameter) const {
+    return parameter.name[0] == 'W' && network_.is_conv(parameter.layer);
+  }
+
+  // As the file has them: in the shape of the parameter, or of samples of layer l.
+  Tensor InShape(const Parameter<double>& parameter, const Matrix<double>& value) const {
+    return IsKernel(parameter) ? KernelsTensor(value, *network_.shape(parameter.layer).conv)
+                               : ParameterTensor(parameter, value);
+  }
+  Tensor InShape(int l, const Matrix<double>& samples) const {
+    return network_.is_conv(l) ? MapsTensor(samples, network_.shape(l).output)
+                               : SamplesTensor(samples);
+  }
+
+  // What the file has as a[l]: of a convolutional layer the map before the pool.
+  Tensor Preactivations(int l) const {
+    if (!network_.is_conv(l)) return SamplesTensor(pass_.a[static_cast<size_t>(l)]);
+    ConvGeometry unpooled = *network_.shape(l).conv;
+    unpooled.pool = 1;
+    unpooled.pooled = unpooled.map;
+    const Matrix<double>& below = pass_.h[static_cast<size_t>(l) - 1];
+    const Parameter<double>* bias = network_.bias(l);
+    Matrix<double> map(unpooled.map.size(), below.cols());
+    ConvForward<double>(unpooled, network_.weight(l).value,
+                        bias == nullptr ? nullptr : &bias->value, below, nullptr, map);
+    return MapsTensor(map, unpooled.map);
+  }
+
   absl::Status LoadParameters(Parameters parameters) {
     for (Parameter<double>& parameter : parameters) {
+      const std::string name = absl::StrCat("init/", parameter.name);
+      if (IsKernel(parameter)) {
+        TP_ASSIGN_OR_RETURN(parameter.value,
+                            KernelsOf(recorded_, name, *network_.shape(parameter.layer).conv));
+        continue;
+      }
       const bool is_vector = parameter.name[0] == 'b' || parameter.name[0] == 'd';
-      TP_ASSIGN_OR_RETURN(parameter.value,
-                          ParameterOf(recorded_, absl::StrCat("init/", parameter.name),
-                                      parameter.value.rows(), parameter.value.cols(), is_vector));
+      TP_ASSIGN_OR_RETURN(parameter.value, ParameterOf(recorded_, name, parameter.value.rows(),
+                                                       parameter.value.cols(), is_vector));
     }
     return absl::OkStatus();
   }
@@ -143,14 +177,14 @@ class Replayer {
   absl::Status Step(const std::string& prefix) {
     TP_RETURN_IF_ERROR(Forward(prefix));
     for (int l = 1; l <= network_.num_layers(); ++l) {
-      Put(absl::StrCat(prefix, "a", l), SamplesTensor(pass_.a[static_cast<size_t>(l)]));
-      Put(absl::StrCat(prefix, "h", l), SamplesTensor(pass_.h[static_cast<size_t>(l)]));
+      Put(absl::StrCat(prefix, "a", l), Preactivations(l));
+      Put(absl::StrCat(prefix, "h", l), InShape(l, pass_.h[static_cast<size_t>(l)]));
     }
     TP_RETURN_IF_ERROR(EvaluateLossOf(prefix));
     ComputeTrueGradients();
     rule_->ComputeUpdate(network_, pass_);
     for (size_t l = 1; l < pass_.target.size(); ++l) {
-      Put(absl::StrCat(prefix, "target", l), SamplesTensor(pass_.target[l]));
+      Put(absl::StrCat(prefix, "target", l), InShape(static_cast<int>(l), pass_.target[l]));
     }
     PutGradients(prefix, network_.parameters());
     TP_RETURN_IF_ERROR(FeedbackStep(prefix));
@@ -215,12 +249,11 @@ class Replayer {
     Backpropagate(network_, pass_, true_activity_gradients_, delta);
     true_gradients_.clear();
     for (const Parameter<double>& parameter : network_.parameters()) {
-      const auto l = static_cast<size_t>(parameter.layer);
-      if (parameter.name[0] == 'b') {
-        true_gradients_.push_back(delta[l].rowwise().sum());
-      } else {
-        true_gradients_.push_back(delta[l] * pass_.h[l - 1].transpose());
-      }
+      Matrix<double>& gradient = true_gradients_.emplace_back(parameter.gradient);
+      Matrix<double> grad_w = network_.weight(parameter.layer).gradient;
+      const bool is_bias = parameter.name[0] == 'b';
+      network_.LayerGradient(parameter.layer, delta[static_cast<size_t>(parameter.layer)], pass_,
+                             is_bias ? grad_w : gradient, is_bias ? &gradient : nullptr);
     }
   }
 
@@ -239,15 +272,13 @@ class Replayer {
 
   void PutGradients(const std::string& prefix, Parameters parameters) {
     for (const Parameter<double>& parameter : parameters) {
-      Put(absl::StrCat(prefix, "grad/", parameter.name),
-          ParameterTensor(parameter, parameter.gradient));
+      Put(absl::StrCat(prefix, "grad/", parameter.name), InShape(parameter, parameter.gradient));
     }
   }
 
   void PutValues(const std::string& prefix, Parameters parameters) {
     for (const Parameter<double>& parameter : parameters) {
-      Put(absl::StrCat(prefix, "after/", parameter.name),
-          ParameterTensor(parameter, parameter.value));
+      Put(absl::StrCat(prefix, "after/", parameter.name), InShape(parameter, parameter.value));
     }
   }
 
