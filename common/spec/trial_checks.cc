@@ -20,9 +20,28 @@ using google::protobuf::Value;
 
 // The scalar measurements of the trainer.
 const std::vector<std::string>& MetricNames() {
-  static const auto* const names = new std::vector<std::string>{
-      "train/loss", "train/error",   "validation/loss", "validation/error",  "test/loss",
-      "test/error", "feedback/loss", "seconds",         "samples_per_second"};
+  static const auto* const names = new std::vector<std::string>{"train/loss",
+                                                                "train/error",
+                                                                "train/error_batch_mean",
+                                                                "validation/loss",
+                                                                "validation/error",
+                                                                "validation/error_batch_mean",
+                                                                "test/loss",
+                                                                "test/error",
+                                                                "test/error_batch_mean",
+                                                                "selected/epoch",
+                                                                "selected/train_loss",
+                                                                "selected/train_error",
+                                                                "selected/validation_loss",
+                                                                "selected/validation_error",
+                                                                "selected/test_loss",
+                                                                "selected/test_error",
+                                                                "best/train_loss",
+                                                                "best/train_error",
+                                                                "best/test_error",
+                                                                "feedback/loss",
+                                                                "seconds",
+                                                                "samples_per_second"};
   return *names;
 }
 
@@ -89,7 +108,9 @@ Problems Try(const v1::StudySpec& spec, const Configuration& configuration) {
   const v1::TrainingSpec training =
       MakeTraining(spec.training(), configuration.Assignments(), problems);
   const std::string& metric = spec.objective().metric();
-  if (absl::StartsWith(metric, "validation/") && training.dataset().validation() == 0) {
+  const bool needs_validation =
+      absl::StartsWith(metric, "validation/") || absl::StartsWith(metric, "selected/");
+  if (needs_validation && training.dataset().validation() == 0) {
     problems.Add("objective.metric", metric,
                  " needs training.dataset.validation above 0, or choose another metric such as "
                  "train/error");

@@ -23,6 +23,13 @@ inline constexpr const char* kDenseCases[] = {
     "dtpdrl_softmax_tanh",
 };
 
+inline constexpr const char* kConvCases[] = {
+    "conv_bp",
+    "conv_ddtp_control",
+    "conv_ddtp_linear",
+    "conv_dfa",
+};
+
 inline std::string CasePath(const std::string& name) {
   return absl::StrCat(std::getenv("TPSWEEP_SOURCE_DIR"), "/tests/golden/", name, ".safetensors");
 }

@@ -103,6 +103,8 @@ TEST_P(GoldenReplay, NoticesAChangeOfAnyTensor) {
 
 INSTANTIATE_TEST_SUITE_P(DenseCases, GoldenReplay, testing::ValuesIn(kDenseCases),
                          [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(ConvCases, GoldenReplay, testing::ValuesIn(kConvCases),
+                         [](const auto& test) { return std::string(test.param); });
 
 SafetensorsFile WithCaseText(const std::string& from, const std::string& to,
                              const std::string& name = "dtp_softmax_tanh") {
@@ -124,7 +126,11 @@ TEST(GoldenReplayErrors, NamesWhatIsNotSupported) {
        "hidden_activation 'elu' is not supported"},
       {R"("optimiser_forward": "Adam")", R"("optimiser_forward": "RMSprop")",
        "optimiser_forward 'RMSprop' is not supported"},
-      {"[6, 5, 4, 3]", "[[3, 8, 8], 5, 4, 3]", "convolutional layers are not supported"},
+      {"[6, 5, 4, 3]", "[[3, 8, 8], 5, 4, 3]",
+       "tensor 'init/W1' has shape [5, 6]; expected [5, 192]"},
+      {"[6, 5, 4, 3]", "[6, [5, 1, 1], 4, 3]", "'conv' is not an object"},
+      {"[6, 5, 4, 3]", "[[6, 1], 5, 4, 3]", "maps [C, H, W]"},
+      {"[6, 5, 4, 3]", "[[1000000, 1000000, 1000000], 5, 4, 3]", "at most 1000000 units"},
       {"[6, 5, 4, 3]", "[6, 5, -4, 3]", "'sizes'"},
       {"[6, 5, 4, 3]", "7", "'sizes'"},
       {"[6, 5, 4, 3]", "[1000000, 1000000, 3]",
@@ -168,6 +174,24 @@ TEST(GoldenReplayErrors, NamesWhatIsNotSupportedOfARandomLayer) {
                     "control");
   EXPECT_THAT(outcome.err, HasSubstr("feedback_activation 'tanh' is not supported by replay for "
                                      "rule ddtp_control"));
+}
+
+TEST(GoldenReplayErrors, NamesAConvolutionThatIsNotWhatItsSizesSay) {
+  const struct {
+    const char *from, *to, *message;
+  } kCases[] = {
+      {R"("kernel": 5)", R"("kernel": 0)", "'conv.kernel' is not a whole number from 1 to 1000"},
+      {R"("padding": 2)", R"("padding": 6)", "'conv.padding'"},
+      {R"("padding": 2)", R"("padding": 1)", "layer 1 as 3x4x4, but 'conv' makes it 3x3x3"},
+      {R"("pool_stride": 2)", R"("pool_stride": null)", "'conv.pool_stride'"},
+      {"[3, 4, 4]", "[2, 4, 4]", "'init/W1' has shape [3, 3, 5, 5]; expected [2, 3, 5, 5]"},
+      {"[4, 2, 2], 5, 4]", "5, [4, 2, 2], 4]", "above a dense layer"},
+  };
+  for (const auto& c : kCases) {
+    const Outcome outcome = ReplayChanged(WithCaseText(c.from, c.to, "conv_bp"), "conv");
+    EXPECT_EQ(outcome.status, 1) << c.to;
+    EXPECT_THAT(outcome.err, HasSubstr(c.message)) << c.to;
+  }
 }
 
 TEST(GoldenReplayErrors, NamesATensorThatIsMissingOrOfAnotherShape) {

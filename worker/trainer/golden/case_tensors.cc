@@ -25,6 +25,12 @@ absl::StatusOr<const Tensor*> Float64(const SafetensorsFile& file, const std::st
   return &it->second;
 }
 
+Matrix<double> FromRowMajor(const Tensor& tensor, Index rows, Index cols) {
+  Matrix<double> transposed(cols, rows);
+  std::copy(tensor.data.begin(), tensor.data.end(), reinterpret_cast<char*>(transposed.data()));
+  return transposed.transpose();
+}
+
 Tensor MakeTensor(std::vector<int64_t> shape, const double* data, size_t count) {
   Tensor tensor;
   tensor.type = TensorType::kFloat64;
@@ -47,7 +53,10 @@ absl::StatusOr<const Tensor*> WithShape(const SafetensorsFile& file, const std::
 absl::StatusOr<Matrix<double>> SamplesOf(const SafetensorsFile& file, const std::string& name,
                                          Index width) {
   TP_ASSIGN_OR_RETURN(const Tensor* tensor, Float64(file, name));
-  if (tensor->shape.size() != 2 || tensor->shape[1] != width || tensor->shape[0] < 1) {
+  const std::vector<int64_t>& shape = tensor->shape;
+  const bool is_map = shape.size() == 4;
+  if ((shape.size() != 2 && !is_map) || shape[0] < 1 ||
+      tensor->num_elements() != shape[0] * width) {
     return absl::InvalidArgumentError(absl::StrCat(
         "tensor '", name, "' has shape ", ShapeText(tensor->shape), "; expected [B, ", width, "]"));
   }
@@ -66,9 +75,28 @@ absl::StatusOr<Matrix<double>> ParameterOf(const SafetensorsFile& file, const st
                       WithShape(file, absl::StrCat(prefix, parameter),
                                 IsVector(parameter) ? std::vector<int64_t>{rows}
                                                     : std::vector<int64_t>{rows, cols}));
-  Matrix<double> transposed(cols, rows);
-  std::copy(tensor->data.begin(), tensor->data.end(), reinterpret_cast<char*>(transposed.data()));
-  return Matrix<double>(transposed.transpose());
+  return FromRowMajor(*tensor, rows, cols);
+}
+
+std::vector<int64_t> KernelShape(const ConvGeometry& conv) {
+  return {conv.map.channels, conv.input.channels, conv.kernel, conv.kernel};
+}
+
+absl::StatusOr<Matrix<double>> KernelsOf(const SafetensorsFile& file, const std::string& name,
+                                         const ConvGeometry& conv) {
+  TP_ASSIGN_OR_RETURN(const Tensor* tensor, WithShape(file, name, KernelShape(conv)));
+  return FromRowMajor(*tensor, conv.map.channels, conv.patch_size());
+}
+
+Tensor KernelsTensor(const Matrix<double>& value, const ConvGeometry& conv) {
+  const Matrix<double> transposed = value.transpose();
+  return MakeTensor(KernelShape(conv), transposed.data(), static_cast<size_t>(value.size()));
+}
+
+Tensor MapsTensor(const Matrix<double>& samples, const MapShape& shape) {
+  Tensor tensor = SamplesTensor(samples);
+  tensor.shape = {samples.cols(), shape.channels, shape.height, shape.width};
+  return tensor;
 }
 
 Tensor SamplesTensor(const Matrix<double>& samples) {

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "common/training/layer_shapes.h"
 #include "worker/trainer/data/safetensors.h"
 #include "worker/trainer/tensor.h"
 
@@ -17,6 +18,14 @@ namespace tpsweep::trainer {
 // kInvalidArgument if there is no tensor of that name, of type F64 and of that shape.
 absl::StatusOr<const Tensor*> WithShape(const SafetensorsFile& file, const std::string& name,
                                         const std::vector<int64_t>& expected);
+
+// Of convolutional layers: kernels (C_out, C_in, K, K) are (C_out, C_in K K) here, and
+// samples (B, C, H, W), which SamplesOf takes too, are (C H W, B).
+std::vector<int64_t> KernelShape(const ConvGeometry& conv);
+absl::StatusOr<Matrix<double>> KernelsOf(const SafetensorsFile& file, const std::string& name,
+                                         const ConvGeometry& conv);
+Tensor KernelsTensor(const Matrix<double>& value, const ConvGeometry& conv);
+Tensor MapsTensor(const Matrix<double>& samples, const MapShape& shape);
 
 absl::StatusOr<Matrix<double>> SamplesOf(const SafetensorsFile& file, const std::string& name,
                                          Index width);

@@ -16,23 +16,84 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int64_t kMaxWidth = 1000000;
+constexpr int kMaxWindow = 1000;  // of kernels and pools
 
-absl::StatusOr<std::vector<Index>> ReadSizes(const Description& description) {
+// A width, or the [C, H, W] of maps.
+absl::StatusOr<MapShape> ReadSize(const Json& size) {
+  std::vector<int64_t> extents;
+  for (const Json& extent : size.is_array() ? size : Json::array({size})) {
+    if (!extent.is_number_integer() || extent < 1 || extent > kMaxWidth) {
+      return Malformed("sizes", absl::StrCat("a list of widths from 1 to ", kMaxWidth));
+    }
+    extents.push_back(extent.get<int64_t>());
+  }
+  if (extents.size() == 1) return MapShape{extents[0], 1, 1};
+  if (extents.size() != 3) return Malformed("sizes", "a list of widths and of maps [C, H, W]");
+  const MapShape shape{extents[0], extents[1], extents[2]};
+  if (shape.size() > kMaxWidth) {
+    return Malformed("sizes", absl::StrCat("a list of maps of at most ", kMaxWidth, " units"));
+  }
+  return shape;
+}
+
+// The one kind of convolution of a case, without its channels.
+absl::StatusOr<v1::Conv> ReadConv(const Description& description) {
+  const Json* json = description.Find("conv");
+  if (json == nullptr || !json->is_object()) return Malformed("conv", "an object");
+  const Description conv(*json);
+  v1::Conv result;
+  const struct {
+    const char* key;
+    int least;
+    void (v1::Conv::*set)(int32_t);
+  } kFields[] = {{"kernel", 1, &v1::Conv::set_kernel},
+                 {"stride", 1, &v1::Conv::set_stride},
+                 {"padding", 0, &v1::Conv::set_padding},
+                 {"pool_kernel", 1, &v1::Conv::set_pool},
+                 {"pool_stride", 1, &v1::Conv::set_pool_stride},
+                 {"pool_padding", 0, &v1::Conv::set_pool_padding}};
+  for (const auto& field : kFields) {
+    TP_ASSIGN_OR_RETURN(const int value, conv.Count(field.key, -1));
+    if (value < field.least || value > kMaxWindow) {
+      return Malformed(absl::StrCat("conv.", field.key),
+                       absl::StrCat("a whole number from ", field.least, " to ", kMaxWindow));
+    }
+    (result.*field.set)(value);
+  }
+  // Wider padding would make maps of nothing, larger than the file.
+  if (result.padding() > result.kernel()) return Malformed("conv.padding", "at most the kernel");
+  return result;
+}
+
+// Of the layers 0 to L. Hidden layers that are lists are convolutional.
+absl::StatusOr<std::vector<LayerShape>> ReadShapes(const Description& description) {
   const Json* sizes = description.Find("sizes");
   if (sizes == nullptr || !sizes->is_array() || sizes->size() < 2 || sizes->size() > 1000) {
     return Malformed("sizes", "a list of the widths n_0..n_L");
   }
-  std::vector<Index> widths;
-  for (const Json& width : *sizes) {
-    if (width.is_array()) {
-      return absl::UnimplementedError("convolutional layers are not supported by replay");
+  std::vector<MapShape> outputs;
+  v1::Network network;
+  for (size_t l = 0; l < sizes->size(); ++l) {
+    const Json& size = (*sizes)[l];
+    TP_ASSIGN_OR_RETURN(outputs.emplace_back(), ReadSize(size));
+    if (l == 0 || l + 1 == sizes->size()) continue;
+    v1::Layer& layer = *network.add_layers();
+    if (size.is_array()) {
+      TP_ASSIGN_OR_RETURN(*layer.mutable_conv(), ReadConv(description));
+      layer.mutable_conv()->set_channels(static_cast<int32_t>(outputs.back().channels));
+    } else {
+      layer.mutable_dense()->set_units(static_cast<int32_t>(outputs.back().size()));
     }
-    if (!width.is_number_integer() || width < 1 || width > kMaxWidth) {
-      return Malformed("sizes", absl::StrCat("a list of widths from 1 to ", kMaxWidth));
-    }
-    widths.push_back(width.get<Index>());
   }
-  return widths;
+  TP_ASSIGN_OR_RETURN(std::vector<LayerShape> shapes,
+                      InferShapes(network, outputs.front(), outputs.back().size()));
+  for (size_t l = 1; l < shapes.size(); ++l) {
+    if (shapes[l].output == outputs[l] || !shapes[l].conv) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("case description: 'sizes' has layer ", l, " as ", ToText(outputs[l]),
+                     ", but 'conv' makes it ", ToText(shapes[l].output)));
+  }
+  return shapes;
 }
 
 absl::Status ReadNetwork(const Description& description, v1::Network& network) {
@@ -140,7 +201,10 @@ absl::Status ReadFreezing(const Description& description, int num_layers, Golden
 absl::Status CheckWeights(const SafetensorsFile& file, const GoldenCase& golden_case) {
   const std::vector<Index>& n = golden_case.sizes;
   for (size_t l = 1; l < n.size(); ++l) {
-    TP_RETURN_IF_ERROR(WithShape(file, absl::StrCat("init/W", l), {n[l], n[l - 1]}).status());
+    const auto& conv = golden_case.shapes[l].conv;
+    const std::vector<int64_t> shape =
+        conv ? KernelShape(*conv) : std::vector<int64_t>{n[l], n[l - 1]};
+    TP_RETURN_IF_ERROR(WithShape(file, absl::StrCat("init/W", l), shape).status());
   }
   return CheckFeedbackWeights(file, golden_case);
 }
@@ -165,7 +229,8 @@ absl::StatusOr<GoldenCase> ReadGoldenCase(const SafetensorsFile& file) {
   const auto name = file.metadata.find("name");
   result.name = name == file.metadata.end() ? "" : name->second;
   TP_RETURN_IF_ERROR(ReadRule(description, result));
-  TP_ASSIGN_OR_RETURN(result.sizes, ReadSizes(description));
+  TP_ASSIGN_OR_RETURN(result.shapes, ReadShapes(description));
+  for (const LayerShape& shape : result.shapes) result.sizes.push_back(shape.size());
   TP_RETURN_IF_ERROR(ReadLoss(description, result.spec));
   TP_RETURN_IF_ERROR(ReadNetwork(description, *result.spec.mutable_network()));
   TP_RETURN_IF_ERROR(CheckWeights(file, result));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/training/layer_shapes.h"
 #include "tpsweep/v1/training.pb.h"
 #include "worker/trainer/data/safetensors.h"
 #include "worker/trainer/tensor.h"
@@ -16,6 +17,7 @@ struct GoldenCase {
   std::string name;
   // Network, loss, rule and optimisers; nothing about data or epochs.
   v1::TrainingSpec spec;
+  std::vector<LayerShape> shapes;        // of the layers 0..L
   std::vector<Index> sizes;              // n_0..n_L
   std::vector<int> layers_without_bias;  // those of which the file has no initial bias
   // Layers whose forward parameters step; all if empty.

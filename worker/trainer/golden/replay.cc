@@ -77,17 +77,13 @@ double MeanAngleOfSamples(const Matrix<S>& in_a, const Matrix<S>& in_b) {
 }
 
 template <class S>
-Tensor SamplesTensorOf(const Matrix<S>& samples) {
-  return SamplesTensor(samples.template cast<double>());
-}
-
-template <class S>
 class Replayer {
  public:
   Replayer(const GoldenCase& golden_case, const SafetensorsFile& recorded)
       : case_(golden_case),
         recorded_(recorded),
-        network_(golden_case.spec.network(), golden_case.sizes, golden_case.layers_without_bias, 0),
+        network_(golden_case.spec.network(), golden_case.shapes, golden_case.layers_without_bias,
+                 0),
         rule_(MakeRule<S>(golden_case.spec, network_, 0)) {}
 
   absl::StatusOr<SafetensorsFile> Run() {
@@ -110,8 +106,45 @@ class Replayer {
  private:
   using Parameters = absl::Span<Parameter<S>>;
 
+  bool IsKernel(const Parameter<S>& parameter) const {
+    return parameter.name[0] == 'W' && network_.is_conv(parameter.layer);
+  }
+
+  // As the file has them: in the shape of the parameter, or of samples of layer l.
+  Tensor InShape(const Parameter<S>& parameter, const Matrix<S>& of_parameter) const {
+    const Matrix<double> value = of_parameter.template cast<double>();
+    return IsKernel(parameter) ? KernelsTensor(value, *network_.shape(parameter.layer).conv)
+                               : ParameterTensor(parameter.name, value);
+  }
+  Tensor InShape(int l, const Matrix<S>& of_samples) const {
+    const Matrix<double> samples = of_samples.template cast<double>();
+    return network_.is_conv(l) ? MapsTensor(samples, network_.shape(l).output)
+                               : SamplesTensor(samples);
+  }
+
+  // What the file has as a[l]: of a convolutional layer the map before the pool.
+  Tensor Preactivations(int l) const {
+    if (!network_.is_conv(l)) return InShape(l, pass_.a[static_cast<size_t>(l)]);
+    ConvGeometry unpooled = *network_.shape(l).conv;
+    unpooled.pool = 1;
+    unpooled.pooled = unpooled.map;
+    const Matrix<S>& below = pass_.h[static_cast<size_t>(l) - 1];
+    const Parameter<S>* bias = network_.bias(l);
+    Matrix<S> map(unpooled.map.size(), below.cols());
+    ConvForward<S>(unpooled, network_.weight(l).value, bias == nullptr ? nullptr : &bias->value,
+                   below, nullptr, map);
+    return MapsTensor(map.template cast<double>(), unpooled.map);
+  }
+
   absl::Status LoadParameters(Parameters parameters) {
     for (Parameter<S>& parameter : parameters) {
+      if (IsKernel(parameter)) {
+        TP_ASSIGN_OR_RETURN(const Matrix<double> kernels,
+                            KernelsOf(recorded_, absl::StrCat("init/", parameter.name),
+                                      *network_.shape(parameter.layer).conv));
+        parameter.value = kernels.template cast<S>();
+        continue;
+      }
       TP_ASSIGN_OR_RETURN(const Matrix<double> value,
                           ParameterOf(recorded_, "init/", parameter.name, parameter.value.rows(),
                                       parameter.value.cols()));
@@ -160,14 +193,14 @@ class Replayer {
   absl::Status Step(const std::string& prefix) {
     TP_RETURN_IF_ERROR(Forward(prefix));
     for (int l = 1; l <= network_.num_layers(); ++l) {
-      Put(absl::StrCat(prefix, "a", l), SamplesTensorOf(pass_.a[static_cast<size_t>(l)]));
-      Put(absl::StrCat(prefix, "h", l), SamplesTensorOf(pass_.h[static_cast<size_t>(l)]));
+      Put(absl::StrCat(prefix, "a", l), Preactivations(l));
+      Put(absl::StrCat(prefix, "h", l), InShape(l, pass_.h[static_cast<size_t>(l)]));
     }
     TP_RETURN_IF_ERROR(EvaluateLossOf(prefix));
     ComputeTrueGradients();
     rule_->ComputeUpdate(network_, pass_);
     for (size_t l = 1; l < pass_.target.size(); ++l) {
-      Put(absl::StrCat(prefix, "target", l), SamplesTensorOf(pass_.target[l]));
+      Put(absl::StrCat(prefix, "target", l), InShape(static_cast<int>(l), pass_.target[l]));
     }
     PutGradients(prefix, network_.parameters());
     TP_RETURN_IF_ERROR(FeedbackStep(prefix));
@@ -233,12 +266,11 @@ class Replayer {
     Backpropagate(network_, pass_, true_activity_gradients_, delta);
     true_gradients_.clear();
     for (const Parameter<S>& parameter : network_.parameters()) {
-      const auto l = static_cast<size_t>(parameter.layer);
-      if (parameter.name[0] == 'b') {
-        true_gradients_.push_back(delta[l].rowwise().sum());
-      } else {
-        true_gradients_.push_back(delta[l] * pass_.h[l - 1].transpose());
-      }
+      Matrix<S>& gradient = true_gradients_.emplace_back(parameter.gradient);
+      Matrix<S> grad_w = network_.weight(parameter.layer).gradient;
+      const bool is_bias = parameter.name[0] == 'b';
+      network_.LayerGradient(parameter.layer, delta[static_cast<size_t>(parameter.layer)], pass_,
+                             is_bias ? grad_w : gradient, is_bias ? &gradient : nullptr);
     }
   }
 
@@ -258,15 +290,13 @@ class Replayer {
   void PutGradients(const std::string& prefix, Parameters parameters) {
     for (const Parameter<S>& parameter : parameters) {
       if (parameter.is_fixed) continue;
-      Put(absl::StrCat(prefix, "grad/", parameter.name),
-          ParameterTensor(parameter.name, parameter.gradient.template cast<double>()));
+      Put(absl::StrCat(prefix, "grad/", parameter.name), InShape(parameter, parameter.gradient));
     }
   }
 
   void PutValues(const std::string& prefix, Parameters parameters) {
     for (const Parameter<S>& parameter : parameters) {
-      Put(absl::StrCat(prefix, "after/", parameter.name),
-          ParameterTensor(parameter.name, parameter.value.template cast<double>()));
+      Put(absl::StrCat(prefix, "after/", parameter.name), InShape(parameter, parameter.value));
     }
   }
 

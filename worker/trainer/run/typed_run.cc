@@ -12,6 +12,7 @@
 #include "common/status_macros.h"
 #include "worker/trainer/loss.h"
 #include "worker/trainer/parallel.h"
+#include "worker/trainer/run/epoch_measurement.h"
 #include "worker/trainer/run/evaluation.h"
 #include "worker/trainer/run/state_file.h"
 
@@ -27,18 +28,6 @@ bool IsFinite(const Matrix<S>& m) {
 template <class S>
 double Norm(const Matrix<S>& m) {
   return m.template cast<double>().norm();
-}
-
-void AddVector(v1::Measurement& measurement, const char* name, const std::vector<double>& values) {
-  auto& out = *(*measurement.mutable_vectors())[name].mutable_values();
-  for (const double value : values) out.Add(value);
-}
-
-bool HasAny(const std::vector<double>& values) {
-  for (const double value : values) {
-    if (!std::isnan(value)) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -116,6 +105,9 @@ TrainingRun::Result TypedRun<S>::Train(const std::function<void(const v1::Measur
     measurement.set_wall_seconds(absl::ToDoubleSeconds(clock.Elapsed() - start));
     statistics_ = EpochStatistics(network_.num_layers());
     report(measurement);
+    if (std::optional<std::string> why = CheckHope(measurement)) {
+      return {End::kInfeasible, *std::move(why)};
+    }
     if (epoch_done) epoch_done();
     mark = clock.Elapsed();
   }
@@ -162,6 +154,7 @@ auto TypedRun<S>::BeginStep() -> Divergence {
   const auto size = static_cast<double>(batch_.x.cols());
   statistics_.loss_sum += value.loss * size;
   statistics_.num_misclassified += value.num_misclassified;
+  statistics_.batch_error_sum += static_cast<double>(value.num_misclassified) / size;
 
   rule_->ComputeUpdate(network_, pass_);
   for (const Parameter<S>& parameter : network_.parameters()) {
@@ -286,53 +279,37 @@ std::string TypedRun<S>::Where() const {
 }
 
 template <class S>
-v1::Measurement TypedRun<S>::Measure() const {
-  v1::Measurement measurement;
+v1::Measurement TypedRun<S>::Measure() {
+  const auto num_train = static_cast<int64_t>(split_.train.size());
+  const auto evaluate = [this](const Samples& samples,
+                               const std::vector<int32_t>& indices) -> std::optional<Evaluation> {
+    if (indices.empty()) return std::nullopt;
+    return Evaluate<S>(network_, spec_.loss(), batches_, spec_.batch_size(), samples, indices);
+  };
+  const EpochScores scores = {
+      .has_errors = data_->is_classification,
+      .train = TrainEvaluation(statistics_, num_train, schedule_.batches_per_pass()),
+      .validation = evaluate(data_->train, split_.validation),
+      .test = evaluate(data_->test, split_.test)};
+  selection_.Add(position_.epoch, scores);
+
+  v1::Measurement measurement = MeasureEpoch(network_, scores, selection_, statistics_, num_train);
   measurement.set_sequence(position_.epoch);
   measurement.set_step(schedule_.Steps(position_));
   measurement.set_epoch(position_.epoch);
-
-  auto& scalars = *measurement.mutable_scalars();
-  const auto num_train = static_cast<double>(split_.train.size());
-  scalars["train/loss"] = statistics_.loss_sum / num_train;
-  if (data_->is_classification) {
-    scalars["train/error"] = static_cast<double>(statistics_.num_misclassified) / num_train;
-  }
-  const auto evaluate = [&](const std::string& part, const Samples& samples,
-                            const std::vector<int32_t>& indices) {
-    if (indices.empty()) return;
-    const Evaluation value = Evaluate<S>(network_, spec_.loss(), batches_, samples, indices);
-    scalars[part + "/loss"] = value.loss;
-    if (data_->is_classification) scalars[part + "/error"] = value.error;
-  };
-  evaluate("validation", data_->train, split_.validation);
-  evaluate("test", data_->test, split_.test);
-  scalars["seconds"] = statistics_.seconds;
-  scalars["samples_per_second"] = num_train / statistics_.seconds;
-
-  std::vector<double> parameter_norm;
-  for (int l = 1; l <= network_.num_layers(); ++l) {
-    parameter_norm.push_back(Norm(network_.weight(l).value));
-  }
-  AddVector(measurement, "layer/parameter_norm", parameter_norm);
-  AddVector(measurement, "layer/update_norm", statistics_.update_norm);
-  if (HasAny(statistics_.target_norm)) {
-    AddVector(measurement, "layer/target_norm", statistics_.target_norm);
-  }
-  if (HasAny(statistics_.feedback_loss_sum)) {
-    std::vector<double> losses = statistics_.feedback_loss_sum;
-    double sum = 0;
-    int num_paths = 0;
-    for (double& loss : losses) {
-      loss /= num_train;
-      if (std::isnan(loss)) continue;
-      sum += loss;
-      ++num_paths;
-    }
-    AddVector(measurement, "layer/feedback_loss", losses);
-    scalars["feedback/loss"] = sum / num_paths;
-  }
   return measurement;
+}
+
+template <class S>
+auto TypedRun<S>::CheckHope(const v1::Measurement& measurement) const -> Divergence {
+  const v1::Hopeless& hopeless = spec_.hopeless();
+  const auto error = measurement.scalars().find("train/error");
+  if (hopeless.from_epoch() == 0 || measurement.epoch() < hopeless.from_epoch() ||
+      error == measurement.scalars().end() || !(error->second > hopeless.max_train_error())) {
+    return std::nullopt;
+  }
+  return absl::StrCat("hopeless: train/error ", error->second, " after epoch ", measurement.epoch(),
+                      " is above hopeless.max_train_error ", hopeless.max_train_error());
 }
 
 template <class S>
@@ -357,6 +334,7 @@ std::string TypedRun<S>::Checkpoint() const {
   StateWriter writer(file);
   VisitPosition(position_, writer);
   VisitStatistics(statistics_, writer);
+  VisitSelection(selection_, writer);
   VisitTensors(*this, position_.is_within_step(), writer);
   return SerializeSafetensors(file);
 }
@@ -371,11 +349,14 @@ absl::Status TypedRun<S>::Restore(absl::string_view checkpoint) {
   StateReader reader(file);
   Position position;
   EpochStatistics statistics(network_.num_layers());
+  Selection selection;
   VisitPosition(std::as_const(position), checker);
   VisitStatistics(std::as_const(statistics), checker);
+  VisitSelection(std::as_const(selection), checker);
   TP_RETURN_IF_ERROR(checker.status());
   VisitPosition(position, reader);
   VisitStatistics(statistics, reader);
+  VisitSelection(selection, reader);
   VisitTensors(std::as_const(*this), position.is_within_step(), checker);
   TP_RETURN_IF_ERROR(checker.Finish());
 
@@ -387,13 +368,20 @@ absl::Status TypedRun<S>::Restore(absl::string_view checkpoint) {
         "checkpoint: it is beyond epochs: ", spec_.epochs(), " (", position.epoch, " are done)"));
   }
   if (!(statistics.seconds >= 0) || !std::isfinite(statistics.seconds) ||
-      !std::isfinite(statistics.loss_sum) || statistics.num_misclassified < 0 ||
+      !std::isfinite(statistics.loss_sum) || !(statistics.batch_error_sum >= 0) ||
+      statistics.num_misclassified < 0 ||
       statistics.num_misclassified > static_cast<int64_t>(split_.train.size())) {
     return absl::InvalidArgumentError("checkpoint: the statistics of its epoch are not legal");
+  }
+  if (selection.epoch < 0 || selection.epoch > position.epoch) {
+    return absl::InvalidArgumentError(absl::StrCat("checkpoint: its selected epoch ",
+                                                   selection.epoch, " is not one of the ",
+                                                   position.epoch, " that are done"));
   }
 
   position_ = position;
   statistics_ = std::move(statistics);
+  selection_ = selection;
   VisitTensors(*this, position.is_within_step(), reader);
   forward_.set_num_steps(schedule_.Steps(position));
   feedback_.set_num_steps(schedule_.FeedbackSteps(position));

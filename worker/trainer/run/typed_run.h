@@ -17,6 +17,7 @@
 #include "worker/trainer/run/batches.h"
 #include "worker/trainer/run/epoch_statistics.h"
 #include "worker/trainer/run/schedule.h"
+#include "worker/trainer/run/selection.h"
 #include "worker/trainer/run/training_run.h"
 
 namespace tpsweep::trainer {
@@ -57,7 +58,10 @@ class TypedRun final : public TrainingRun {
   Divergence CheckParameters() const;
   std::string Where() const;  // "at step 17 (epoch 1)"
 
-  v1::Measurement Measure() const;
+  // Of the epoch that has just ended, which selection_ then knows of.
+  v1::Measurement Measure();
+  // Why a run that measured this does not go on.
+  Divergence CheckHope(const v1::Measurement& measurement) const;
 
   // Goes through the tensors of the state (state_file.h): parameters, moments and,
   // within a step, the gradients that wait to be applied.
@@ -78,6 +82,7 @@ class TypedRun final : public TrainingRun {
   Optimiser<S> feedback_;
   Position position_;
   EpochStatistics statistics_;
+  Selection selection_;
 
   // What a mini-batch works in.
   Batch<S> batch_;
