@@ -11,11 +11,11 @@ namespace tpsweep::client {
 struct DataSetFolder {
   std::string name;
   std::string folder;   // empty: in none of the folders
-  std::string comment;  // plain or compressed; how to get it
+  std::string comment;  // the format; how to get it
 };
 
-// Every folder below `search_path` that has the four IDX files; of two with the
-// same name the first, as a worker takes it. Then the known sets that are missing.
+// The data sets below `search_path` (common/training/data_files.h), by name, as a
+// worker finds them; then the generated one, and the known sets that are missing.
 std::vector<DataSetFolder> FindDataSets(absl::Span<const std::string> search_path);
 
 }  // namespace tpsweep::client

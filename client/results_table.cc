@@ -41,7 +41,7 @@ std::vector<std::string> MainMetrics(const StudyResults& results) {
   std::vector<std::string> metrics;
   for (const std::string& name :
        {results.study.spec().objective().metric(), std::string("validation/error"),
-        std::string("test/error"), std::string("train/loss")}) {
+        std::string("test/error"), std::string("selected/test_error"), std::string("train/loss")}) {
     const auto has_it = [&](const v1::Run& run) { return run.latest().scalars().contains(name); };
     const bool is_measured =
         std::any_of(results.trials.begin(), results.trials.end(), [&](const TrialResults& trial) {
@@ -188,6 +188,43 @@ Listing RunTable(const StudyResults& results) {
       row.push_back(run.has_latest() ? SecondsCell(Spread{run.latest().wall_seconds(), {}})
                                      : SecondsCell(std::nullopt));
       row.push_back(TextCell(run.message()));
+    }
+  }
+  return listing;
+}
+
+Listing EpochTable(const StudyResults& results) {
+  const Space space(results.study.spec());
+  const std::vector<std::string> metrics = MainMetrics(results);
+  Listing listing{"epochs", {{"trial", "trial", Align::kRight}}, {}, "no epochs yet"};
+  AddParameterColumns(space, listing);
+  listing.columns.push_back({"epoch", "epoch", Align::kRight});
+  listing.columns.push_back({"runs", "runs", Align::kRight});
+  for (const std::string& name : metrics) listing.columns.push_back({name, name});
+  for (const TrialResults& trial : results.trials) {
+    // By epoch: the measurements of all runs.
+    std::map<int64_t, std::vector<const v1::Measurement*>> epochs;
+    for (const v1::Run& run : trial.runs) {
+      const auto history = results.history.find(run.name());
+      if (history == results.history.end()) continue;
+      for (const v1::Measurement& measurement : history->second) {
+        epochs[measurement.epoch()].push_back(&measurement);
+      }
+    }
+    for (const auto& [epoch, measurements] : epochs) {
+      std::vector<Cell>& row = listing.rows.emplace_back();
+      row.push_back(CountCell(trial.trial.number()));
+      AddParameterCells(space, trial.trial, row);
+      row.push_back(CountCell(epoch));
+      row.push_back(CountCell(static_cast<int64_t>(measurements.size())));
+      for (const std::string& name : metrics) {
+        std::vector<double> values;
+        for (const v1::Measurement* measurement : measurements) {
+          const auto scalar = measurement->scalars().find(name);
+          if (scalar != measurement->scalars().end()) values.push_back(scalar->second);
+        }
+        row.push_back(SpreadCell(SpreadOf(values)));
+      }
     }
   }
   return listing;

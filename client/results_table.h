@@ -18,6 +18,10 @@ Listing TrialTable(const StudyResults& results);
 // One line a run.
 Listing RunTable(const StudyResults& results);
 
+// One line for each epoch of each trial: mean ± sample standard deviation over the
+// runs that reached it, whether they ended well or not. `results` has its history.
+Listing EpochTable(const StudyResults& results);
+
 // One line for each value of the parameter `path` (or its short name): its best
 // trial by the objective, with what else was chosen for it. kInvalidArgument if
 // the study does not search it; the message says what it searches.

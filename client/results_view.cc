@@ -10,8 +10,8 @@
 namespace tpsweep::client {
 
 absl::Status Check(const ResultsView& view, Format format) {
-  if (view.has_history && format != Format::kJson) {
-    return absl::InvalidArgumentError("--history needs -o json: a table has no room for it");
+  if (view.has_history && view.has_runs) {
+    return absl::InvalidArgumentError("--history and --runs: choose one of the two");
   }
   if (view.has_runs && format == Format::kJson) {
     return absl::InvalidArgumentError(
@@ -34,14 +34,19 @@ absl::Status PrintResults(const StudyResults& results, const ResultsView& view, 
       return absl::OkStatus();
     }
     case Format::kCsv:
-      if (view.by.empty()) {
+      if (view.has_history) {
+        Write(EpochTable(results), format, out);
+      } else if (view.by.empty()) {
         WriteRunsCsv(results, out);
       } else {
         Write(groups, format, out);
       }
       return absl::OkStatus();
     case Format::kTable:
-      Write(view.has_runs ? RunTable(results) : TrialTable(results), format, out);
+      Write(view.has_history ? EpochTable(results)
+            : view.has_runs  ? RunTable(results)
+                             : TrialTable(results),
+            format, out);
       if (view.by.empty()) return absl::OkStatus();
       out << "\nbest trial for each " << view.by << "\n";
       Write(groups, format, out);

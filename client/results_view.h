@@ -12,7 +12,7 @@ namespace tpsweep::client {
 
 struct ResultsView {
   bool has_runs = false;     // a line a run instead of a line a trial
-  bool has_history = false;  // JSON: every epoch of every run
+  bool has_history = false;  // a line an epoch of each trial; JSON: every epoch of every run
   std::string by = "";       // then also the best trial for each value of this parameter
 };
 

@@ -15,6 +15,14 @@ find_package(ZLIB REQUIRED)
 find_package(GTest REQUIRED)
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
+# Not by its CMake package, which asks for command-line tools that are in other
+# Debian packages.
+find_library(LIBZIP_LIBRARY zip REQUIRED)
+find_path(LIBZIP_INCLUDE_DIR zip.h REQUIRED)
+add_library(tpsweep_libzip INTERFACE)
+target_include_directories(tpsweep_libzip SYSTEM INTERFACE ${LIBZIP_INCLUDE_DIR})
+target_link_libraries(tpsweep_libzip INTERFACE ${LIBZIP_LIBRARY})
+
 # The serial OpenBLAS: the trainer brings its own threads. Static, so that the
 # numbers do not depend on which BLAS a machine has chosen with alternatives.
 find_library(OPENBLAS_LIBRARY NAMES libopenblas.a

@@ -52,7 +52,7 @@ absl::StatusOr<int> Run(const std::string& case_path, const std::string& out_pat
                       trainer::ParseSafetensors(bytes, case_path));
   TP_ASSIGN_OR_RETURN(const trainer::GoldenCase golden_case, trainer::ReadGoldenCase(recorded));
   TP_ASSIGN_OR_RETURN(const trainer::SafetensorsFile computed,
-                      trainer::Replay(golden_case, recorded));
+                      trainer::Replay<double>(golden_case, recorded));
   if (!out_path.empty()) {
     TP_RETURN_IF_ERROR(WriteFileAtomically(out_path, trainer::SerializeSafetensors(computed)));
   }

@@ -186,7 +186,7 @@ absl::StatusOr<int> TrainOnce(const TrainOptions& options) {
   TP_RETURN_IF_ERROR(Resume(*run, options.resume_path));
   std::string provenance;
   if (spec.epochs() > 0) {
-    TP_ASSIGN_OR_RETURN(const auto set, data.Get(spec.dataset().name()));
+    TP_ASSIGN_OR_RETURN(const auto set, data.Get(spec.dataset()));
     provenance = set->provenance;
   }
 

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "client/commands/commands.h"
+#include "client/commands/describe.h"
 #include "client/data_sets.h"
 #include "common/status_macros.h"
 
@@ -158,6 +158,9 @@ void AddDescribe(CLI::App& app, Command& chosen) {
   fields->callback([&chosen, path] {
     chosen = [path](Session& session) { return DescribeFields(session, *path); };
   });
+
+  AddDescribeNetwork(*sub, chosen);
+  AddDescribePresets(*sub, chosen);
 }
 
 }  // namespace tpsweep::client

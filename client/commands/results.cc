@@ -32,7 +32,8 @@ absl::StatusOr<ExitStatus> Results(Session& session, const ResultsFlags& flags) 
 
 void AddResultsFlags(CLI::App& sub, ResultsView& view) {
   sub.add_flag("--runs", view.has_runs, "A line for each run instead of each trial");
-  sub.add_flag("--history", view.has_history, "With -o json: every epoch of every run");
+  sub.add_flag("--history", view.has_history,
+               "A line for each epoch; with -o json every epoch of every run");
   sub.add_option("--by", view.by,
                  "Also the best trial for each value of this parameter (training.rule)");
 }

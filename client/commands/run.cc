@@ -5,11 +5,11 @@
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/commands/results.h"
+#include "client/commands/spec_flags.h"
 #include "client/fetch_results.h"
 #include "client/follow.h"
 #include "client/interrupt.h"
 #include "client/local_service.h"
-#include "client/spec_file.h"
 #include "client/values.h"
 #include "common/status_macros.h"
 
@@ -17,8 +17,7 @@ namespace tpsweep::client {
 namespace {
 
 struct RunFlags {
-  std::string path;
-  std::string name;
+  SpecSource source;
   std::string dir;
   int workers = 0;  // 0: chosen by the machine
   int slots = 0;
@@ -51,8 +50,9 @@ absl::StatusOr<v1::Study> Submit(Connection& connection, const v1::StudySpec& sp
   if (absl::IsAlreadyExists(study.status())) {
     return absl::AlreadyExistsError(absl::StrCat(
         dir, " has a study ", spec.study(),
-        " already, and its spec is another one (was the file edited?): run this one under another "
-        "name (--name NEW) or in another folder (--dir DIR), or delete the old study: start "
+        " already, and its spec is another one (was the file edited, or run with other --set, "
+        "--space or --replicates?): run this one under another name (--name NEW) or in another "
+        "folder (--dir DIR), or delete the old study: start "
         "tpsweep-server --store ",
         dir, "/tpsweep.db, then tpsweep delete ", spec.study()));
   }
@@ -103,7 +103,7 @@ absl::StatusOr<ExitStatus> Run(Session& session, const RunFlags& flags) {
     session.err << "tpsweep: " << status.message() << "\n";
     return ExitStatus::kUsage;
   }
-  TP_ASSIGN_OR_RETURN(const v1::StudySpec spec, LoadStudy(flags.path, flags.name));
+  TP_ASSIGN_OR_RETURN(const v1::StudySpec spec, LoadStudy(flags.source));
   const LocalServiceOptions options = ServiceOptions(session, flags, spec);
   const Interrupt interrupt;
   TP_ASSIGN_OR_RETURN(const auto service, LocalService::Start(options, interrupt, session.clock));
@@ -131,8 +131,8 @@ void AddRun(CLI::App& app, Command& chosen) {
   CLI::App* sub = app.add_subcommand(
       "run", "Do a whole sweep on this machine: server, workers, progress, results");
   auto flags = std::make_shared<RunFlags>();
-  sub->add_option("SPEC", flags->path, "Sweep file (YAML)")->required();
-  sub->add_option("--name", flags->name, "Name of the study, instead of the file's");
+  AddSpecFlags(*sub, flags->source);
+  AddNameFlag(*sub, flags->source);
   sub->add_option(
       "--dir", flags->dir,
       "Folder of the store and the logs; default: tpsweep/run in the user's state folder");

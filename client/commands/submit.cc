@@ -2,8 +2,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
+#include "client/commands/spec_flags.h"
 #include "client/commands/watch.h"
-#include "client/spec_file.h"
 #include "client/study_json.h"
 #include "client/values.h"
 #include "common/status_macros.h"
@@ -12,15 +12,14 @@ namespace tpsweep::client {
 namespace {
 
 struct SubmitFlags {
-  std::string path;
-  std::string name;
+  SpecSource source;
   std::string idempotency_key;
   bool is_watching = false;
 };
 
 absl::StatusOr<ExitStatus> Submit(Session& session, const SubmitFlags& flags) {
   v1::CreateStudyRequest request;
-  TP_ASSIGN_OR_RETURN(*request.mutable_spec(), LoadStudy(flags.path, flags.name));
+  TP_ASSIGN_OR_RETURN(*request.mutable_spec(), LoadStudy(flags.source));
   request.set_idempotency_key(flags.idempotency_key);
   TP_ASSIGN_OR_RETURN(const auto connection, Connection::Open(session.connection, session.clock));
   const absl::StatusOr<v1::Study> study = connection->Call(&Connection::Stub::CreateStudy, request);
@@ -51,8 +50,8 @@ absl::StatusOr<ExitStatus> Submit(Session& session, const SubmitFlags& flags) {
 void AddSubmit(CLI::App& app, Command& chosen) {
   CLI::App* sub = app.add_subcommand("submit", "Hand a sweep to the server");
   auto flags = std::make_shared<SubmitFlags>();
-  sub->add_option("SPEC", flags->path, "Sweep file (YAML)")->required();
-  sub->add_option("--name", flags->name, "Name of the study, instead of the file's");
+  AddSpecFlags(*sub, flags->source);
+  AddNameFlag(*sub, flags->source);
   sub->add_option("--idempotency-key", flags->idempotency_key,
                   "Submitting again with the same key gives the same study");
   sub->add_flag("--watch", flags->is_watching, "Show its progress until it ends");

@@ -54,8 +54,10 @@ std::string Comment(const Descriptor& message) {
   return CommentOf(PoolWithComments().FindMessageTypeByName(message.full_name()));
 }
 
+// A message that is nothing but the choice may speak for it.
 std::string Comment(const OneofDescriptor& oneof) {
-  return CommentOf(PoolWithComments().FindOneofByName(oneof.full_name()));
+  const std::string comment = CommentOf(PoolWithComments().FindOneofByName(oneof.full_name()));
+  return comment.empty() ? Comment(*oneof.containing_type()) : comment;
 }
 
 // With the comments of its enumerators, one line each.
@@ -110,6 +112,11 @@ void AddField(const FieldDescriptor& field, const std::string& path,
                  rules.symbol(), rules.unit(), Comment(field)});
   if (message == nullptr) return;
   if (message == v1::Parameter::descriptor()) return AddMessage(*message, path + ".PATH", out);
+  if (IsMessageList(field)) {
+    const std::string element = path + "[N]";
+    const OneofDescriptor* choice = ChoiceOf(*message);
+    return choice ? AddOneof(*choice, element, out) : AddMessage(*message, element, out);
+  }
   if (!field.is_repeated() && TypeText(field) == "map") AddMessage(*message, path, out);
 }
 

@@ -65,7 +65,7 @@ std::string QuotedText(absl::string_view text) {
 absl::Status SetField(Message& message, absl::string_view path, const Value& value) {
   TP_ASSIGN_OR_RETURN(const ResolvedPath resolved, ResolvePath(*message.GetDescriptor(), path));
   Message* holder = &message;
-  for (const FieldDescriptor* field : resolved.through) {
+  for (const auto& [field, index] : resolved.through) {
     const Reflection& reflection = *holder->GetReflection();
     const OneofDescriptor* oneof = field->real_containing_oneof();
     if (oneof != nullptr) {
@@ -76,7 +76,14 @@ absl::Status SetField(Message& message, absl::string_view path, const Value& val
                                                        field->name()));
       }
     }
-    holder = reflection.MutableMessage(holder, field);
+    if (index < 0) {
+      holder = reflection.MutableMessage(holder, field);
+      continue;
+    }
+    const int size = reflection.FieldSize(*holder, field);
+    if (index > size) return AtPath(path, GapError(size, index));
+    holder = index < size ? reflection.MutableRepeatedMessage(holder, field, index)
+                          : reflection.AddMessage(holder, field);
   }
   if (resolved.oneof != nullptr) {
     return AtPath(path, ChooseMember(*holder, *resolved.oneof, value));

@@ -47,6 +47,12 @@ absl::StatusOr<int> TakeIndex(absl::string_view& name, absl::string_view path) {
   return index;
 }
 
+bool IsThere(const Message& holder, const FieldDescriptor& field, int index) {
+  const Reflection& reflection = *holder.GetReflection();
+  return index < 0 ? reflection.HasField(holder, &field)
+                   : index < reflection.FieldSize(holder, &field);
+}
+
 }  // namespace
 
 absl::StatusOr<ResolvedPath> ResolvePath(const Descriptor& root, absl::string_view path) {
@@ -65,6 +71,7 @@ absl::StatusOr<ResolvedPath> ResolvePath(const Descriptor& root, absl::string_vi
     const auto index = TakeIndex(name, path);
     if (!index.ok()) return index.status();
     at = JoinPath(at, absl::Utf8SafeCHexEscape(name));
+    const std::string element = *index < 0 ? at : absl::StrCat(at, "[", *index, "]");
     const FieldDescriptor* field = nullptr;
     if (pending != nullptr) {
       field = FindMember(*pending, name);
@@ -91,12 +98,14 @@ absl::StatusOr<ResolvedPath> ResolvePath(const Descriptor& root, absl::string_vi
     if (*index >= 0 && !field->is_repeated()) {
       return absl::NotFoundError(absl::StrCat(at, ": not a list"));
     }
+    const Descriptor* message = field->message_type();
+    // Elements that have a key of their own are not counted.
+    const bool is_single = !field->is_repeated() || (*index >= 0 && IsMessageList(*field));
     if (last) {
-      const Descriptor* message = field->message_type();
       const OneofDescriptor* choice =
-          message == nullptr || field->is_repeated() ? nullptr : ChoiceOf(*message);
+          message == nullptr || !is_single ? nullptr : ChoiceOf(*message);
       if (choice != nullptr) {
-        resolved.through.push_back(field);
+        resolved.through.push_back({field, *index});
         resolved.oneof = choice;
       } else {
         resolved.field = field;
@@ -104,33 +113,40 @@ absl::StatusOr<ResolvedPath> ResolvePath(const Descriptor& root, absl::string_vi
       }
       return resolved;
     }
-    if (field->message_type() == nullptr || field->is_repeated()) {
+    if (IsMessageList(*field) && *index < 0) {
+      return absl::NotFoundError(absl::StrCat(at, ": is a list: name one of its elements, as in ",
+                                              at, "[0], counted from 0"));
+    }
+    if (message == nullptr || !is_single) {
       return absl::NotFoundError(
           absl::StrCat(at, ": has no fields of its own (it is a ", TypeText(*field), ")"));
     }
-    resolved.through.push_back(field);
-    holder = field->message_type();
+    resolved.through.push_back({field, *index});
+    holder = message;
     pending = ChoiceOf(*holder);
+    at = element;
   }
   return absl::NotFoundError(absl::StrCat(Quoted(path), ": not the path of a field"));
 }
 
 const Message* FindHolder(const Message& root, const ResolvedPath& path) {
   const Message* holder = &root;
-  for (const FieldDescriptor* field : path.through) {
+  for (const auto& [field, index] : path.through) {
     const Reflection& reflection = *holder->GetReflection();
-    if (!reflection.HasField(*holder, field)) return nullptr;
-    holder = &reflection.GetMessage(*holder, field);
+    if (!IsThere(*holder, *field, index)) return nullptr;
+    holder = index < 0 ? &reflection.GetMessage(*holder, field)
+                       : &reflection.GetRepeatedMessage(*holder, field, index);
   }
   return holder;
 }
 
 void ClearField(Message& root, const ResolvedPath& path) {
   Message* holder = &root;
-  for (const FieldDescriptor* field : path.through) {
+  for (const auto& [field, index] : path.through) {
     const Reflection& reflection = *holder->GetReflection();
-    if (!reflection.HasField(*holder, field)) return;
-    holder = reflection.MutableMessage(holder, field);
+    if (!IsThere(*holder, *field, index)) return;
+    holder = index < 0 ? reflection.MutableMessage(holder, field)
+                       : reflection.MutableRepeatedMessage(holder, field, index);
   }
   const Reflection& reflection = *holder->GetReflection();
   if (path.oneof != nullptr) {
@@ -138,6 +154,18 @@ void ClearField(Message& root, const ResolvedPath& path) {
   } else {
     reflection.ClearField(holder, path.field);
   }
+}
+
+std::string WithFirstElements(absl::string_view path) {
+  std::string first;
+  bool is_index = false;
+  for (const char c : path) {
+    if (c == ']') absl::StrAppend(&first, "0");
+    if (c == ']') is_index = false;
+    if (!is_index) first += c;
+    if (c == '[') is_index = true;
+  }
+  return first;
 }
 
 }  // namespace tpsweep::spec

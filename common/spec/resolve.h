@@ -11,9 +11,14 @@
 
 namespace tpsweep::spec {
 
-// Where a path leads: down through message fields to a field or a oneof.
+// Where a path leads: down through message fields, and elements of lists of
+// messages, to a field or a oneof.
 struct ResolvedPath {
-  std::vector<const google::protobuf::FieldDescriptor*> through;
+  struct Step {
+    const google::protobuf::FieldDescriptor* field;
+    int index;  // the element of a list; -1: the field is none
+  };
+  std::vector<Step> through;
   // One of the two is set.
   const google::protobuf::FieldDescriptor* field = nullptr;
   const google::protobuf::OneofDescriptor* oneof = nullptr;
@@ -36,7 +41,10 @@ absl::StatusOr<ResolvedPath> ResolvePath(const google::protobuf::Descriptor& roo
 const google::protobuf::Message* FindHolder(const google::protobuf::Message& root,
                                             const ResolvedPath& path);
 
-// Makes the field unset again, if it is set.
+// Makes the field unset again, if it is set; a list, with all its elements.
 void ClearField(google::protobuf::Message& root, const ResolvedPath& path);
+
+// The same path with every index 0: training.network.layers[0].conv.channels.
+std::string WithFirstElements(absl::string_view path);
 
 }  // namespace tpsweep::spec

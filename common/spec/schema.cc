@@ -1,6 +1,7 @@
 #include "common/spec/schema.h"
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/spec/text.h"
@@ -62,6 +63,12 @@ const OneofDescriptor* ChoiceOf(const Descriptor& message) {
 
 bool IsKeyed(const Descriptor& message) {
   return message.field_count() > 0 && message.field(0)->name() == "path";
+}
+
+bool IsMessageList(const FieldDescriptor& field) {
+  const Descriptor* message = field.message_type();
+  return message != nullptr && field.is_repeated() && !IsKeyed(*message) &&
+         message->full_name() != "google.protobuf.Value";
 }
 
 std::vector<std::string> Names(const Descriptor& message) {
@@ -134,7 +141,9 @@ std::string RangeText(const v1::FieldRules& rules) {
 std::string TypeText(const FieldDescriptor& field) {
   if (!field.is_repeated()) return ElementType(field, false);
   if (field.message_type() != nullptr && IsKeyed(*field.message_type())) return "map by path";
-  return absl::StrCat("list of ", ElementType(field, true));
+  const std::string element = ElementType(field, true);
+  return absl::StartsWith(element, "one of ") ? absl::StrCat("list, each ", element)
+                                              : absl::StrCat("list of ", element);
 }
 
 std::string TypeText(const OneofDescriptor& oneof) {
@@ -147,10 +156,8 @@ std::string LegalText(const FieldDescriptor& field) {
   if (field.message_type() != nullptr && text == "map") {
     return absl::StrCat("a map with ", absl::StrJoin(Names(*field.message_type()), ", "));
   }
-  if (field.cpp_type() != FieldDescriptor::CPPTYPE_ENUM && text != "text" &&
-      text != "true or false") {
-    text.insert(0, "a ");
-  }
+  const bool is_listed = absl::StartsWith(text, "one of ");
+  if (!is_listed && text != "text" && text != "true or false") text.insert(0, "a ");
   const bool half_open = rules.has_min() != rules.has_max();
   if (const std::string range = RangeText(rules); !range.empty()) {
     absl::StrAppend(&text, half_open ? " " : " in ", range);

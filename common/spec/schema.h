@@ -22,6 +22,9 @@ const google::protobuf::OneofDescriptor* ChoiceOf(const google::protobuf::Descri
 // rest (Parameter, Condition).
 bool IsKeyed(const google::protobuf::Descriptor& message);
 
+// A list of messages whose elements are counted (network.layers).
+bool IsMessageList(const google::protobuf::FieldDescriptor& field);
+
 // The names that may stand in a file or a path under `message`: its fields, and
 // its oneofs in place of their members.
 std::vector<std::string> Names(const google::protobuf::Descriptor& message);

@@ -25,11 +25,6 @@ std::string WithoutPath(const absl::Status& status, absl::string_view path) {
   return std::string(absl::StripPrefix(status.message(), absl::StrCat(path, ": ")));
 }
 
-// lr[1] is lr.
-absl::string_view WithoutIndex(absl::string_view path) {
-  return absl::EndsWith(path, "]") ? path.substr(0, path.rfind('[')) : path;
-}
-
 void CheckPath(const v1::Parameter& parameter, const absl::StatusOr<ResolvedPath>& where,
                Problems& problems) {
   const std::string& path = parameter.path();
@@ -45,6 +40,9 @@ void CheckPath(const v1::Parameter& parameter, const absl::StatusOr<ResolvedPath
                  "several runs of a trial, search.seed for other seeds)");
   } else if (!where.ok()) {
     problems.Add(at, WithoutPath(where.status(), path));
+  } else if (where->field != nullptr && IsMessageList(*where->field)) {
+    problems.Add(at, "is a list of groups of fields, which cannot be searched as a whole; search ",
+                 path, "[0] and so on, by name, or a field of one of them");
   } else if (where->field != nullptr && where->field->message_type() != nullptr) {
     problems.Add(at, "is a group of fields; search one of ",
                  absl::StrJoin(Names(*where->field->message_type()), ", "));
@@ -52,11 +50,10 @@ void CheckPath(const v1::Parameter& parameter, const absl::StatusOr<ResolvedPath
 }
 
 // One value that the parameter can take: does the field accept it?
-void CheckValue(const v1::Parameter& parameter, const ResolvedPath& where, const Value& value,
-                Problems& problems) {
+void CheckValue(const v1::Parameter& parameter, const Value& value, Problems& problems) {
   const std::string at = SpacePath(parameter);
-  const std::string path =
-      where.index < 0 ? parameter.path() : absl::StrCat(WithoutIndex(parameter.path()), "[0]");
+  const std::string path = WithFirstElements(parameter.path());
+  const ResolvedPath where = *ResolvePath(*v1::StudySpec::descriptor(), path);
   v1::StudySpec scratch;
   if (const absl::Status status = SetField(scratch, path, value); !status.ok()) {
     problems.Add(at, WithoutPath(status, path));
@@ -120,7 +117,7 @@ void CheckDomain(const v1::Parameter& parameter, const ResolvedPath& where, Prob
   absl::flat_hash_set<std::string> seen;
   for (const Value& value : ProbeValues(parameter)) {
     if (problems.is_long()) return;
-    CheckValue(parameter, where, value, problems);
+    CheckValue(parameter, value, problems);
     if (!seen.insert(ToText(value)).second) {
       problems.Add(SpacePath(parameter), "choice: ", Shown(value), " is there twice");
     }
@@ -251,15 +248,15 @@ void CheckFixedAndSearched(const v1::StudySpec& spec, const Space& space, Proble
 }
 
 void CheckSpace(const v1::StudySpec& spec, const Space& space, Problems& problems) {
-  if (space.size() == 0) {
+  const bool is_grid = spec.search().sampler().has_grid();
+  if (space.size() == 0 && !is_grid) {
     problems.Add("space",
-                 "is empty; a study needs one parameter or more (for a single configuration, a "
-                 "choice of one value: training.forward.lr: {choice: [0.001]})");
+                 "is empty, and the random sampler has nothing to draw; for a single configuration "
+                 "set search.sampler: grid");
     return;
   }
   const size_t before = problems.list().size();
   const OpenPaths searched = space.SearchedPaths();
-  const bool is_grid = spec.search().sampler().has_grid();
   for (int i = 0; i < space.size(); ++i) {
     const v1::Parameter& parameter = space.parameter(i);
     const size_t so_far = problems.list().size();

@@ -59,6 +59,10 @@ class Writer {
     }
     Writer inner(indent_ + 2);
     for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
+      if (IsMessageList(field)) {
+        inner.WriteItem(reflection.GetRepeatedMessage(message, &field, i));
+        continue;
+      }
       inner.WriteKeyed(reflection.GetRepeatedMessage(message, &field, i));
     }
     Block(field.name(), inner);
@@ -94,6 +98,23 @@ class Writer {
     probe.WriteFields(chosen);
     if (probe.text_.empty()) return Line(key, member.name());
     Block(key, inner);
+  }
+
+  // An element of a list, behind a dash.
+  void WriteItem(const Message& element) {
+    Writer inner(indent_ + 2);
+    if (const OneofDescriptor* choice = ChoiceOf(*element.GetDescriptor())) {
+      const FieldDescriptor* chosen =
+          element.GetReflection()->GetOneofFieldDescriptor(element, choice);
+      if (chosen != nullptr) inner.WriteField(element, *chosen);
+    } else {
+      inner.WriteFields(element);
+    }
+    std::string text = inner.Take();
+    if (text.empty())
+      text = absl::StrCat(std::string(static_cast<size_t>(inner.indent_), ' '), "{}\n");
+    text[static_cast<size_t>(indent_)] = '-';
+    text_ += text;
   }
 
   void WriteKeyed(const Message& element) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/spec/problems.h"
+#include "common/spec/schema.h"
 #include "tpsweep/v1/training.pb.h"
 
 namespace tpsweep::spec {
@@ -12,7 +13,27 @@ namespace tpsweep::spec {
 // `path` ("training", or nothing).
 void CheckTraining(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
 
+// Its parts, one file each.
+void CheckNetwork(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
+void CheckLayerLists(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
+void CheckRule(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
+void CheckMeasure(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
+
+// What a check of common/training says, which names fields from the training on.
+void AddStatus(const absl::Status& status, const std::string& path, Problems& problems);
+
 // Defaults that depend on other fields.
 void FillDerivedDefaults(v1::TrainingSpec& spec);
+
+// An enumerator as a sweep file writes it.
+template <class Enum>
+std::string EnumText(Enum value) {
+  return NameOf(*google::protobuf::GetEnumDescriptor<Enum>()->FindValueByNumber(value));
+}
+
+// The field of `network` that lists the hidden layers: `layers` if it is set, else `hidden`.
+inline const char* HiddenLayersField(const v1::Network& network) {
+  return network.layers().empty() ? "network.hidden" : "network.layers";
+}
 
 }  // namespace tpsweep::spec

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/spec/field_path.h"
 #include "common/spec/rules.h"
 #include "common/spec/space_checks.h"
@@ -18,9 +20,28 @@ using google::protobuf::Value;
 
 // The scalar measurements of the trainer.
 const std::vector<std::string>& MetricNames() {
-  static const auto* const names = new std::vector<std::string>{
-      "train/loss", "train/error",   "validation/loss", "validation/error",  "test/loss",
-      "test/error", "feedback/loss", "seconds",         "samples_per_second"};
+  static const auto* const names = new std::vector<std::string>{"train/loss",
+                                                                "train/error",
+                                                                "train/error_batch_mean",
+                                                                "validation/loss",
+                                                                "validation/error",
+                                                                "validation/error_batch_mean",
+                                                                "test/loss",
+                                                                "test/error",
+                                                                "test/error_batch_mean",
+                                                                "selected/epoch",
+                                                                "selected/train_loss",
+                                                                "selected/train_error",
+                                                                "selected/validation_loss",
+                                                                "selected/validation_error",
+                                                                "selected/test_loss",
+                                                                "selected/test_error",
+                                                                "best/train_loss",
+                                                                "best/train_error",
+                                                                "best/test_error",
+                                                                "feedback/loss",
+                                                                "seconds",
+                                                                "samples_per_second"};
   return *names;
 }
 
@@ -87,22 +108,35 @@ Problems Try(const v1::StudySpec& spec, const Configuration& configuration) {
   const v1::TrainingSpec training =
       MakeTraining(spec.training(), configuration.Assignments(), problems);
   const std::string& metric = spec.objective().metric();
-  if (absl::StartsWith(metric, "validation/") && training.dataset().validation() == 0) {
+  const bool needs_validation =
+      absl::StartsWith(metric, "validation/") || absl::StartsWith(metric, "selected/");
+  if (needs_validation && training.dataset().validation() == 0) {
     problems.Add("objective.metric", metric,
                  " needs training.dataset.validation above 0, or choose another metric such as "
                  "train/error");
   }
+  if (absl::EndsWith(metric, "/error") && training.dataset().has_student_teacher()) {
+    problems.Add("objective.metric", metric,
+                 " counts wrong classes, and student-teacher is a regression; legal: the same of "
+                 "the loss, such as validation/loss");
+  }
   return problems;
 }
 
-// lr[2] before lr[10], training.rule before training.rule.dtp.sigma.
+// lr[2] before lr[10], training.rule before training.rule.dtp.sigma. Indices have
+// no leading zeros, so the longer of two is the larger.
 bool ComesBefore(const v1::Assignment& a, const v1::Assignment& b) {
-  const auto key = [](const std::string& path) {
-    const size_t bracket = path.find('[');
-    const std::string name = path.substr(0, bracket);
-    return std::tuple(name, bracket == std::string::npos ? 0 : path.size(), path);
+  const std::vector<absl::string_view> left = absl::StrSplit(a.path(), absl::ByAnyChar(".[]"));
+  const std::vector<absl::string_view> right = absl::StrSplit(b.path(), absl::ByAnyChar(".[]"));
+  const auto piece_before = [](absl::string_view one, absl::string_view other) {
+    const bool are_indices =
+        !one.empty() && absl::ascii_isdigit(static_cast<unsigned char>(one[0])) && !other.empty() &&
+        absl::ascii_isdigit(static_cast<unsigned char>(other[0]));
+    return std::tuple(are_indices ? one.size() : 0, one) <
+           std::tuple(are_indices ? other.size() : 0, other);
   };
-  return key(a.path()) < key(b.path());
+  return std::lexicographical_compare(left.begin(), left.end(), right.begin(), right.end(),
+                                      piece_before);
 }
 
 }  // namespace
@@ -135,7 +169,7 @@ void CheckTrials(const v1::StudySpec& spec, const Space& space, Problems& proble
     known.insert(problem.ToString());
     problems.Add(problem.path, problem.message);
   }
-  int tries_left = std::min(1000, 50000 / space.size());
+  int tries_left = std::min(1000, 50000 / std::max(1, space.size()));
   for (int i = 0; i < space.size(); ++i) {
     for (const Value& value : ProbeValues(space.parameter(i))) {
       if (tries_left-- <= 0) return;

@@ -131,11 +131,13 @@ absl::Status SetValue(Message& message, const FieldDescriptor& field, const Valu
 absl::Status SetElement(Message& message, const FieldDescriptor& field, int index,
                         const Value& value) {
   const int size = message.GetReflection()->FieldSize(message, &field);
-  if (index > size) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the list has ", size, " elements, counted from 0; [", index, "] would leave a gap"));
-  }
+  if (index > size) return GapError(size, index);
   return PutScalar(message, field, index, value);
+}
+
+absl::Status GapError(int size, int index) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the list has ", size, " elements, counted from 0; [", index, "] would leave a gap"));
 }
 
 Value GetElement(const Message& message, const FieldDescriptor& field, int index) {

@@ -19,6 +19,9 @@ absl::Status SetElement(google::protobuf::Message& message,
                         const google::protobuf::FieldDescriptor& field, int index,
                         const google::protobuf::Value& value);
 
+// For an index beyond the end of a list of `size` elements.
+absl::Status GapError(int size, int index);
+
 // The field as a value; a list as a list.
 google::protobuf::Value GetValue(const google::protobuf::Message& message,
                                  const google::protobuf::FieldDescriptor& field);

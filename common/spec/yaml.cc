@@ -17,11 +17,12 @@ bool HasKey(const YamlNode& node, absl::string_view key) {
 }
 
 absl::StatusOr<v1::StudySpec> ReadStudy(absl::string_view text, absl::string_view file,
-                                        bool complete) {
+                                        const SpecEdit& edit, bool complete) {
   TP_ASSIGN_OR_RETURN(const YamlNodePtr root, ParseYamlTree(text, file));
   YamlReader reader(file);
   v1::StudySpec spec;
   reader.Read(*root, spec, "");
+  if (edit && reader.ok()) TP_RETURN_IF_ERROR(edit(spec));
   if (complete && reader.ok()) {
     Problems problems;
     Complete(spec, problems);
@@ -54,7 +55,7 @@ absl::StatusOr<v1::TrainingSpec> ReadTraining(absl::string_view text, absl::stri
 }  // namespace
 
 absl::StatusOr<v1::StudySpec> ParseStudySpec(absl::string_view text, absl::string_view file) {
-  return ReadStudy(text, file, /*complete=*/false);
+  return ReadStudy(text, file, nullptr, /*complete=*/false);
 }
 
 absl::StatusOr<v1::TrainingSpec> ParseTrainingSpec(absl::string_view text, absl::string_view file) {
@@ -63,12 +64,26 @@ absl::StatusOr<v1::TrainingSpec> ParseTrainingSpec(absl::string_view text, absl:
 
 absl::StatusOr<v1::StudySpec> ParseAndCompleteStudy(absl::string_view text,
                                                     absl::string_view file) {
-  return ReadStudy(text, file, /*complete=*/true);
+  return ReadStudy(text, file, nullptr, /*complete=*/true);
+}
+
+absl::StatusOr<v1::StudySpec> ParseAndCompleteStudy(absl::string_view text, absl::string_view file,
+                                                    const SpecEdit& edit) {
+  return ReadStudy(text, file, edit, /*complete=*/true);
 }
 
 absl::StatusOr<v1::TrainingSpec> ParseAndCompleteTraining(absl::string_view text,
                                                           absl::string_view file) {
   return ReadTraining(text, file, /*complete=*/true);
+}
+
+absl::StatusOr<google::protobuf::Value> ParseValue(absl::string_view text, absl::string_view file) {
+  TP_ASSIGN_OR_RETURN(const YamlNodePtr root, ParseYamlTree(text, file));
+  YamlReader reader(file);
+  google::protobuf::Value value;
+  reader.ToValue(*root, "", value);
+  TP_RETURN_IF_ERROR(reader.ToStatus());
+  return value;
 }
 
 }  // namespace tpsweep::spec

@@ -9,6 +9,7 @@
 // did you mean 'epochs'? ...". One error per line if there are several.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -29,6 +30,15 @@ absl::StatusOr<v1::TrainingSpec> ParseTrainingSpec(absl::string_view text, absl:
 absl::StatusOr<v1::StudySpec> ParseAndCompleteStudy(absl::string_view text, absl::string_view file);
 absl::StatusOr<v1::TrainingSpec> ParseAndCompleteTraining(absl::string_view text,
                                                           absl::string_view file);
+
+// The same, with changes made in between. What is wrong with a changed field is told
+// of the place where the file has that field, or what is around it.
+using SpecEdit = std::function<absl::Status(v1::StudySpec&)>;
+absl::StatusOr<v1::StudySpec> ParseAndCompleteStudy(absl::string_view text, absl::string_view file,
+                                                    const SpecEdit& edit);
+
+// One value as a sweep file writes it: 0.001, tanh, [256, 256]. Maps are none.
+absl::StatusOr<google::protobuf::Value> ParseValue(absl::string_view text, absl::string_view file);
 
 // The message as a sweep file would write it.
 std::string ToYaml(const google::protobuf::Message& message);

@@ -157,6 +157,7 @@ void YamlReader::ReadOneof(const YamlNode& key, const YamlNode& node, Message& m
 void YamlReader::ReadField(const YamlNode& key, const YamlNode& value, Message& message,
                            const FieldDescriptor& field, const std::string& path) {
   Remember(path, value.kind == Kind::kScalar ? value : key);
+  if (IsMessageList(field)) return ReadMessages(key, value, message, field, path);
   const Reflection& reflection = *message.GetReflection();
   const bool is_value_list =
       field.is_repeated() && field.message_type() != nullptr && !IsKeyed(*field.message_type());
@@ -202,6 +203,18 @@ void YamlReader::ReadElement(const YamlNode& node, Message& message, const Field
   const absl::Status status = index < 0 ? SetValue(message, field, value)
                                         : SetElement(message, field, std::min(index, size), value);
   if (!status.ok()) Fail(node, path, status.message());
+}
+
+void YamlReader::ReadMessages(const YamlNode& key, const YamlNode& node, Message& message,
+                              const FieldDescriptor& field, const std::string& path) {
+  if (node.kind != Kind::kList) {
+    return Fail(node.kind == Kind::kNull ? key : node, path, Described(node),
+                "; legal: ", LegalText(field));
+  }
+  for (size_t i = 0; i < node.items.size() && !IsFull(); ++i) {
+    const std::string at = absl::StrCat(path, "[", i, "]");
+    Read(*node.items[i], *message.GetReflection()->AddMessage(&message, &field), at);
+  }
 }
 
 void YamlReader::ReadAsList(const YamlNode& node, Message& message, const std::string& path) {

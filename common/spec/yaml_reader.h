@@ -25,6 +25,9 @@ class YamlReader {
   // As if the file were a map with the one legal key `key`, whose value is read.
   void ReadUnder(const std::string& key, const YamlNode& node, google::protobuf::Message& message);
 
+  // Reads a value of any type but a map; false if there is an error.
+  bool ToValue(const YamlNode& node, const std::string& path, google::protobuf::Value& value);
+
   bool ok() const { return errors_.empty(); }
 
   // Adds what a later check found, at the place of the field or what is around it.
@@ -44,13 +47,13 @@ class YamlReader {
                  const google::protobuf::FieldDescriptor& field, const std::string& path);
   void ReadKeyed(const YamlNode& node, google::protobuf::Message& message,
                  const google::protobuf::FieldDescriptor& field, const std::string& path);
+  void ReadMessages(const YamlNode& key, const YamlNode& node, google::protobuf::Message& message,
+                    const google::protobuf::FieldDescriptor& field, const std::string& path);
   void ReadAsList(const YamlNode& node, google::protobuf::Message& message,
                   const std::string& path);
   void ReadElement(const YamlNode& node, google::protobuf::Message& message,
                    const google::protobuf::FieldDescriptor& field, int index,
                    const std::string& path);
-  bool ToValue(const YamlNode& node, const std::string& path, google::protobuf::Value& value);
-
   // Keys that were seen before in the same map are reported; false for those.
   bool CheckKey(const YamlNode& key, const std::string& path, std::map<std::string, int>& seen);
 

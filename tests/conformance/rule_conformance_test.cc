@@ -5,16 +5,17 @@
 #include <thread>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "tests/unit/trainer/trainee.h"
 #include "worker/trainer/parallel.h"
 
 namespace tpsweep::trainer {
 namespace {
 
-std::vector<std::string> RuleNames() {
-  std::vector<std::string> names;
-  for (const RuleEntry& rule : Rules()) names.emplace_back(rule.name);
-  return names;
+template <class S>
+bool LearnsFeedback(Trainee<S>& trainee) {
+  return absl::c_any_of(trainee.rule->feedback_parameters(),
+                        [](const Parameter<S>& parameter) { return !parameter.is_fixed; });
 }
 
 // Two noisy rings of points and their middle: not linearly separable.
@@ -65,10 +66,70 @@ TEST_P(RuleConformance, ShapesAreRightAndEverythingIsFinite) {
         }
       }
       // One loss for each hidden layer that is reconstructed.
-      EXPECT_TRUE(trainee.rule->feedback_parameters().empty()
-                      ? trainee.feedback_losses.empty()
-                      : trainee.feedback_losses.size() == sizes.size() - 2);
+      EXPECT_EQ(trainee.feedback_losses.size(), LearnsFeedback(trainee) ? sizes.size() - 2 : 0);
     }
+  }
+}
+
+// Sizes are all that a rule needs to know of a layer.
+TEST_P(RuleConformance, TrainsConvolutionalLayers) {
+  v1::TrainingSpec spec = SpecOfRule(rule());
+  if (spec.has_ddtp_linear()) spec.mutable_ddtp_linear()->set_last_hidden_bias(true);
+  spec.mutable_forward()->set_lr(0, 5e-3);
+  Trainee<double> trainee(spec, ConvShapes());
+  const Matrix<double> x = RandomMatrix<double>(trainee.network.size(0), 4, 1);
+  const Matrix<double> y = RandomTargets<double>(3, 4, 2);
+  const double before = trainee.Evaluate(x, y).loss;
+  for (int step = 0; step < 100; ++step) trainee.Step(x, y);
+  EXPECT_LT(trainee.Evaluate(x, y).loss, 0.8 * before);
+  for (const auto& parameter : trainee.network.parameters()) {
+    EXPECT_TRUE(parameter.gradient.allFinite()) << parameter.name;
+    EXPECT_TRUE((parameter.gradient.array() != 0).any()) << parameter.name;
+  }
+  for (const auto& parameter : trainee.rule->feedback_parameters()) {
+    EXPECT_TRUE(parameter.value.allFinite()) << parameter.name;
+  }
+  EXPECT_EQ(trainee.feedback_losses.size(), LearnsFeedback(trainee) ? 3 : 0);
+}
+
+template <class S>
+void ExpectNoErrorNoUpdate(Trainee<S>& trainee, Index batch) {
+  trainee.Evaluate(RandomMatrix<S>(trainee.network.size(0), batch, 1),
+                   RandomTargets<S>(3, batch, 2));
+  trainee.pass.output_error.setZero();
+  trainee.rule->ComputeUpdate(trainee.network, trainee.pass);
+  for (size_t l = 1; l < trainee.pass.target.size(); ++l) {
+    EXPECT_EQ(trainee.pass.target[l], trainee.pass.h[l]);
+  }
+  for (const auto& parameter : trainee.network.parameters()) {
+    EXPECT_TRUE((parameter.gradient.array() == 0).all()) << parameter.name;
+  }
+}
+
+// Every rule takes differences so that this is exact. Batches of many sizes, since the
+// edges of a matrix product are computed by other code than its middle.
+TEST_P(RuleConformance, NoErrorGivesExactlyNoUpdate) {
+  for (const Index batch : {1, 2, 3, 5, 7, 13, 37}) {
+    Trainee<float> in_float(SpecOfRule(rule()), {6, 33, 18, 3});
+    ExpectNoErrorNoUpdate(in_float, batch);
+    Trainee<double> in_double(SpecOfRule(rule()), {6, 33, 18, 3});
+    ExpectNoErrorNoUpdate(in_double, batch);
+  }
+  Trainee<float> with_convolutions(SpecOfRule(rule()), ConvShapes());
+  ExpectNoErrorNoUpdate(with_convolutions, 3);
+}
+
+TEST_P(RuleConformance, FixedParametersNeverMoveAndHaveNoGradient) {
+  Trainee<float> trainee(SpecOfRule(rule()), {5, 7, 6, 3});
+  std::vector<Matrix<float>> before;
+  for (const auto& p : trainee.rule->feedback_parameters()) before.push_back(p.value);
+  for (int step = 0; step < 3; ++step) {
+    trainee.Step(RandomMatrix<float>(5, 4, 1), RandomTargets<float>(3, 4, 2));
+  }
+  for (size_t i = 0; i < before.size(); ++i) {
+    const Parameter<float>& parameter = trainee.rule->feedback_parameters()[i];
+    EXPECT_EQ(parameter.is_fixed, parameter.value == before[i]) << parameter.name;
+    EXPECT_EQ(parameter.is_fixed, (parameter.gradient.array() == 0).all()) << parameter.name;
   }
 }
 
@@ -140,7 +201,7 @@ TEST_P(RuleConformance, LossFallsOnAToyTask) {
 TEST_P(RuleConformance, FeedbackLossFalls) {
   const ToyTask task;
   Trainee<float> trainee(SpecOfRule(rule()), {2, 16, 16, 3});
-  if (trainee.rule->feedback_parameters().empty()) {
+  if (!LearnsFeedback(trainee)) {
     trainee.ComputeGradients(task.x, task.y);
     EXPECT_TRUE(trainee.feedback_losses.empty()) << "what learns no feedback has no loss of it";
     return;
@@ -159,10 +220,12 @@ TEST_P(RuleConformance, FeedbackLossFalls) {
   EXPECT_LT(mean_loss(20), 0.95 * early);
 }
 
-TEST_P(RuleConformance, FindsItselfInTheTable) {
-  const v1::TrainingSpec spec = SpecOfRule(rule());
-  EXPECT_EQ(RuleOf(spec).name, rule());
-  EXPECT_EQ(RuleOf(spec).kind, spec.rule_case());
+TEST(RuleTable, EveryRuleFindsItself) {
+  for (const RuleEntry& rule : Rules()) {
+    const v1::TrainingSpec spec = SpecOfRule(rule.name);
+    EXPECT_EQ(RuleOf(spec).name, std::string(rule.name));
+    EXPECT_EQ(RuleOf(spec).kind, spec.rule_case());
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(AllRules, RuleConformance, testing::ValuesIn(RuleNames()),

@@ -4,9 +4,35 @@
 
 #include <string>
 
+#include "tests/fakes/rule_specs.h"
 #include "tpsweep/v1/training.pb.h"
 
 namespace tpsweep {
+
+// The data set `name` as it is in its files.
+inline v1::Dataset NamedDataSet(const std::string& name) {
+  v1::Dataset spec;
+  spec.set_name(name);
+  return spec;
+}
+
+// The regression task, small: 3 inputs, 2 outputs.
+inline v1::Dataset SmallStudentTeacher() {
+  v1::Dataset spec = NamedDataSet("student-teacher");
+  spec.set_validation(20);
+  spec.set_normalisation(v1::NORMALISATION_PRESET);
+  spec.set_train_samples(0);
+  spec.set_test_samples(0);
+  v1::StudentTeacher& task = *spec.mutable_student_teacher();
+  task.set_inputs(3);
+  task.set_outputs(2);
+  task.add_teacher_hidden(10);
+  task.add_teacher_hidden(8);
+  task.set_train(100);
+  task.set_test(30);
+  task.set_seed(42);
+  return spec;
+}
 
 // As the door would complete it: every field that has a default is set.
 inline v1::TrainingSpec SmallSpec(const std::string& rule, const std::string& data_set = "toy") {
@@ -27,22 +53,7 @@ inline v1::TrainingSpec SmallSpec(const std::string& rule, const std::string& da
   network.set_bias(true);
   spec.set_loss(v1::LOSS_CROSS_ENTROPY);
   spec.set_soft_target(0.9);
-  if (rule == "bp") {
-    spec.mutable_bp();
-  } else if (rule == "dtp") {
-    spec.mutable_dtp()->set_target_stepsize(0.1);
-    spec.mutable_dtp()->set_sigma(0.1);
-    spec.mutable_dtp()->set_feedback_activation(v1::ACTIVATION_TANH);
-  } else if (rule == "ddtp_linear") {
-    spec.mutable_ddtp_linear()->set_target_stepsize(0.05);
-    spec.mutable_ddtp_linear()->set_sigma(0.05);
-    spec.mutable_ddtp_linear()->set_last_hidden_bias(false);
-  } else if (rule == "gnt") {
-    spec.mutable_gnt()->set_damping(0);
-    spec.mutable_gnt()->set_target_stepsize(1);
-    spec.mutable_gnt()->set_weight_update(v1::GNT_WEIGHT_UPDATE_GRADIENT);
-    spec.mutable_gnt()->set_norm_ratio(1);
-  }
+  SetRule(rule, spec);
   for (v1::Optimiser* optimiser : {spec.mutable_forward(), spec.mutable_feedback()}) {
     optimiser->add_lr(0.005);
     optimiser->set_weight_decay(0);

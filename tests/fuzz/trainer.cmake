@@ -1,3 +1,7 @@
 tp_fuzz(NAME safetensors_fuzz SRCS safetensors_fuzz.cc DEPS trainer_data CORPUS corpus/safetensors)
 tp_fuzz(NAME idx_fuzz SRCS idx_fuzz.cc DEPS trainer_data ZLIB::ZLIB CORPUS corpus/idx)
+tp_fuzz(NAME cifar10_fuzz SRCS cifar10_fuzz.cc DEPS trainer_data CORPUS corpus/cifar10)
+tp_fuzz(NAME npy_fuzz SRCS npy_fuzz.cc DEPS trainer_data ZLIB::ZLIB CORPUS corpus/npy)
+tp_fuzz(NAME npz_fuzz SRCS npz_fuzz.cc DEPS trainer_data CORPUS corpus/npz)
+tp_fuzz(NAME csv_fuzz SRCS csv_fuzz.cc DEPS trainer_data CORPUS corpus/csv)
 tp_fuzz(NAME checkpoint_fuzz SRCS checkpoint_fuzz.cc DEPS trainer_run ZLIB::ZLIB CORPUS corpus/checkpoint)

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <sstream>
@@ -14,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
 #include "tests/fakes/status_matchers.h"
+#include "tests/golden/cases.h"
 #include "worker/replay_command.h"
 #include "worker/trainer/data/safetensors.h"
 
@@ -22,10 +22,6 @@ namespace {
 
 using testing::HasSubstr;
 using trainer::SafetensorsFile;
-
-std::string CasePath(const std::string& name) {
-  return absl::StrCat(std::getenv("TPSWEEP_SOURCE_DIR"), "/tests/golden/", name, ".safetensors");
-}
 
 SafetensorsFile Load(const std::string& path) {
   auto bytes = ReadFile(path);
@@ -105,15 +101,14 @@ TEST_P(GoldenReplay, NoticesAChangeOfAnyTensor) {
   EXPECT_GT(changed, 15);
 }
 
-INSTANTIATE_TEST_SUITE_P(AllCases, GoldenReplay,
-                         testing::Values("bp_sigmoid_relu", "bp_softmax", "ddtp_linear_frozen",
-                                         "ddtp_linear_sigmoid_damplist", "ddtp_linear_softmax",
-                                         "dtp_regression_pretrained", "dtp_softmax_tanh",
-                                         "gnt_regression_damped", "gnt_softmax"),
+INSTANTIATE_TEST_SUITE_P(DenseCases, GoldenReplay, testing::ValuesIn(kDenseCases),
+                         [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(ConvCases, GoldenReplay, testing::ValuesIn(kConvCases),
                          [](const auto& test) { return std::string(test.param); });
 
-SafetensorsFile WithCaseText(const std::string& from, const std::string& to) {
-  SafetensorsFile file = Load(CasePath("dtp_softmax_tanh"));
+SafetensorsFile WithCaseText(const std::string& from, const std::string& to,
+                             const std::string& name = "dtp_softmax_tanh") {
+  SafetensorsFile file = Load(CasePath(name));
   std::string& text = file.metadata["case"];
   const size_t at = text.find(from);
   EXPECT_NE(at, std::string::npos) << from;
@@ -131,7 +126,11 @@ TEST(GoldenReplayErrors, NamesWhatIsNotSupported) {
        "hidden_activation 'elu' is not supported"},
       {R"("optimiser_forward": "Adam")", R"("optimiser_forward": "RMSprop")",
        "optimiser_forward 'RMSprop' is not supported"},
-      {"[6, 5, 4, 3]", "[[3, 8, 8], 5, 4, 3]", "convolutional layers are not supported"},
+      {"[6, 5, 4, 3]", "[[3, 8, 8], 5, 4, 3]",
+       "tensor 'init/W1' has shape [5, 6]; expected [5, 192]"},
+      {"[6, 5, 4, 3]", "[6, [5, 1, 1], 4, 3]", "'conv' is not an object"},
+      {"[6, 5, 4, 3]", "[[6, 1], 5, 4, 3]", "maps [C, H, W]"},
+      {"[6, 5, 4, 3]", "[[1000000, 1000000, 1000000], 5, 4, 3]", "at most 1000000 units"},
       {"[6, 5, 4, 3]", "[6, 5, -4, 3]", "'sizes'"},
       {"[6, 5, 4, 3]", "7", "'sizes'"},
       {"[6, 5, 4, 3]", "[1000000, 1000000, 3]",
@@ -145,6 +144,51 @@ TEST(GoldenReplayErrors, NamesWhatIsNotSupported) {
   };
   for (const auto& c : kCases) {
     const Outcome outcome = ReplayChanged(WithCaseText(c.from, c.to), "unsupported");
+    EXPECT_EQ(outcome.status, 1) << c.to;
+    EXPECT_THAT(outcome.err, HasSubstr(c.message)) << c.to;
+  }
+}
+
+TEST(GoldenReplayErrors, NamesWhatIsNotSupportedOfARandomLayer) {
+  const struct {
+    const char *from, *to, *message;
+  } kCases[] = {
+      {R"("n_fb": 8)", R"("n_fb": 0)", "'n_fb' is not positive"},
+      {R"("n_fb": 8)", R"("n_fb": 1000000)",
+       "tensor 'init/R' has shape [8, 3]; expected [1000000, 3]"},
+      {R"("rhl": {)", R"("lhr": {)", "'rhl' is not an object"},
+      {R"("n_fb": 8, "activation": "tanh")", R"("n_fb": 8, "activation": "relu")",
+       "rhl.activation 'relu' is not supported"},
+      {R"("recurrent": false)", R"("recurrent": true)",
+       "tensor 'init/Q1' has shape [5, 8]; expected [5, 13]"},
+      {R"("sigma": 0.0416)", R"("sigma": 0)", "'sigma' is not positive"},
+  };
+  for (const auto& c : kCases) {
+    const Outcome outcome = ReplayChanged(WithCaseText(c.from, c.to, "ddtp_rhl_softmax"), "rhl");
+    EXPECT_EQ(outcome.status, 1) << c.to;
+    EXPECT_THAT(outcome.err, HasSubstr(c.message)) << c.to;
+  }
+  const Outcome outcome =
+      ReplayChanged(WithCaseText(R"("feedback_activation": "linear")",
+                                 R"("feedback_activation": "tanh")", "ddtp_control_softmax"),
+                    "control");
+  EXPECT_THAT(outcome.err, HasSubstr("feedback_activation 'tanh' is not supported by replay for "
+                                     "rule ddtp_control"));
+}
+
+TEST(GoldenReplayErrors, NamesAConvolutionThatIsNotWhatItsSizesSay) {
+  const struct {
+    const char *from, *to, *message;
+  } kCases[] = {
+      {R"("kernel": 5)", R"("kernel": 0)", "'conv.kernel' is not a whole number from 1 to 1000"},
+      {R"("padding": 2)", R"("padding": 6)", "'conv.padding'"},
+      {R"("padding": 2)", R"("padding": 1)", "layer 1 as 3x4x4, but 'conv' makes it 3x3x3"},
+      {R"("pool_stride": 2)", R"("pool_stride": null)", "'conv.pool_stride'"},
+      {"[3, 4, 4]", "[2, 4, 4]", "'init/W1' has shape [3, 3, 5, 5]; expected [2, 3, 5, 5]"},
+      {"[4, 2, 2], 5, 4]", "5, [4, 2, 2], 4]", "above a dense layer"},
+  };
+  for (const auto& c : kCases) {
+    const Outcome outcome = ReplayChanged(WithCaseText(c.from, c.to, "conv_bp"), "conv");
     EXPECT_EQ(outcome.status, 1) << c.to;
     EXPECT_THAT(outcome.err, HasSubstr(c.message)) << c.to;
   }

@@ -122,7 +122,7 @@ TEST_F(ClientTest, UsageErrorsExitWith2) {
   EXPECT_EQ(Tpsweep({"sbumit"}).status, 2);
   EXPECT_EQ(Tpsweep({"show"}).status, 2);
   EXPECT_EQ(Tpsweep({"ls", "--no-such-flag"}).status, 2);
-  EXPECT_EQ(Tpsweep({"results", "x", "--history"}).status, 2);
+  EXPECT_EQ(Tpsweep({"results", "x", "--history", "--runs"}).status, 2);
   const Ended duration = Tpsweep({"ls", "--timeout", "soon"});
   EXPECT_EQ(duration.status, 2);
   EXPECT_THAT(duration.err, HasSubstr("'soon' is not a positive duration like 90s"));
@@ -146,6 +146,59 @@ TEST_F(ClientTest, DescribesRulesSamplersFieldsAndData) {
   const json data =
       json::parse(Tpsweep({"describe", "data", "--data", cluster_.DataFolder(), "-o", "json"}).out);
   EXPECT_EQ(data["data"][0]["name"], "tiny");
+}
+
+TEST_F(ClientTest, DescribesPresetsSpacesAndNetworks) {
+  EXPECT_THAT(Tpsweep({"describe", "presets"}).out, HasSubstr("fashion_mnist_DDTPlinear"));
+  EXPECT_THAT(Tpsweep({"describe", "presets", "mnist_BP"}).out, HasSubstr("study: mnist_BP\n"));
+  const json space = json::parse(Tpsweep({"describe", "spaces", "dtp", "-o", "json"}).out);
+  EXPECT_THAT(space["space"]["yaml"].get<std::string>(), HasSubstr("training.rule.dtp.sigma"));
+  const Ended network = Tpsweep({"describe", "network", "--preset", "cifar10_DDTPConv"});
+  EXPECT_EQ(network.status, 0) << network.err;
+  EXPECT_THAT(network.out, HasSubstr("64x8x8"));
+  const Ended misspelt = Tpsweep({"describe", "presets", "mnist_PB"});
+  EXPECT_EQ(misspelt.status, 1);
+  EXPECT_THAT(misspelt.err, HasSubstr("did you mean 'mnist_BP'?"));
+}
+
+TEST_F(ClientTest, APresetOrAFileIsNeededNotBoth) {
+  EXPECT_EQ(Tpsweep({"validate"}).status, 2);
+  EXPECT_EQ(Tpsweep({"validate", Spec(kTiny), "--preset", "mnist_BP"}).status, 2);
+  EXPECT_THAT(Tpsweep({"validate", "--preset", "mnist_BP", "--set", "training.epochs=2"}).out,
+              HasSubstr("ok: preset mnist_BP: study mnist_BP, 1 trial x 1 replicate = 1 run"));
+  EXPECT_THAT(Tpsweep({"validate", Spec(kTiny), "--set", "training.epochs=x"}).err,
+              HasSubstr("--set training.epochs: 'x' is text"));
+}
+
+TEST_F(ClientTest, APresetIsAWholeExperiment) {
+  const auto command = [&](const std::string& epochs) {
+    std::vector<std::string> arguments = {
+        "run",    "--preset", "mnist_DDTPlinear",    "--replicates", "2",    "--dir",
+        RunDir(), "--data",   cluster_.DataFolder(), "-o",           "json", "--history"};
+    for (const char* setting :
+         {"training.dataset.name=tiny", "training.dataset.validation=50",
+          "training.network.hidden=[8]", "training.feedback_schedule.pretraining_epochs=1"}) {
+      arguments.insert(arguments.end(), {"--set", setting});
+    }
+    arguments.insert(arguments.end(), {"--set", absl::StrCat("training.epochs=", epochs)});
+    return arguments;
+  };
+  const Ended ended = Tpsweep(command("2"));
+  ASSERT_EQ(ended.status, 0) << ended.err;
+  const json results = json::parse(ended.out);
+  EXPECT_EQ(results["study"], "mnist_DDTPlinear");
+  ASSERT_THAT(results["runs"], SizeIs(2));
+  for (const json& run : results["runs"]) {
+    EXPECT_EQ(run["state"], "SUCCEEDED");
+    EXPECT_THAT(run["parameters"], SizeIs(0));
+    EXPECT_GE(run["history"]["test/error"].size(), 2u);
+  }
+  EXPECT_NE(results["runs"][0]["seed"], results["runs"][1]["seed"]);
+
+  const Ended changed = Tpsweep(command("3"));
+  EXPECT_EQ(changed.status, 1);
+  EXPECT_THAT(changed.err, HasSubstr("run with other --set, --space or --replicates?"));
+  EXPECT_THAT(changed.err, HasSubstr("--name NEW"));
 }
 
 TEST_F(ClientTest, FollowsASweepFromSubmissionToResults) {

@@ -23,7 +23,7 @@ const std::vector<Room>& Rooms() {
       // Files, not folders: common/spec lies above.
       {"common/",
        {"common/clock.h", "common/file.h", "common/log.h", "common/mutex.h", "common/names.h",
-        "common/random.h", "common/status_macros.h"}},
+        "common/random.h", "common/status_macros.h", "common/svg.h"}},
       {"server/search/", {"common/", "tpsweep/v1/"}},
       {"server/store/", {"common/", "tpsweep/v1/"}},
       {"server/coordinator/", {"common/", "tpsweep/v1/", "server/search/", "server/store/"}},
@@ -31,10 +31,12 @@ const std::vector<Room>& Rooms() {
       {"server/rpc/", {"common/", "tpsweep/v1/", "server/coordinator/", "server/store/store.h"}},
       {"server/", {"common/", "tpsweep/v1/"}},
       {"worker/trainer/", {"common/", "tpsweep/v1/training.pb.h", "tpsweep/v1/measurement.pb.h"}},
+      {"worker/toy/",
+       {"common/", "tpsweep/v1/training.pb.h", "tpsweep/v1/measurement.pb.h", "worker/trainer/"}},
       {"worker/agent/", {"common/", "tpsweep/v1/", "worker/trainer/"}},
       {"worker/rpc/", {"common/", "tpsweep/v1/", "worker/agent/"}},
       {"worker/", {"common/", "tpsweep/v1/"}},
-      {"client/", {"common/", "tpsweep/v1/"}},
+      {"client/", {"common/", "presets/", "tpsweep/v1/"}},
   };
   return *rooms;
 }
@@ -97,8 +99,8 @@ absl::string_view OwnInclude(absl::string_view line) {
 }
 
 bool IsOurs(absl::string_view header) {
-  return StartsWithAny(
-      header, {"common/", "server/", "worker/", "client/", "tests/", "proto/", "tpsweep/v1/"});
+  return StartsWithAny(header, {"common/", "server/", "worker/", "client/", "tests/", "presets/",
+                                "proto/", "tpsweep/v1/"});
 }
 
 bool MayInclude(const std::string& path, absl::string_view header) {

@@ -1,7 +1,6 @@
 #include "worker/trainer/conv.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "worker/trainer/gemm.h"
@@ -13,19 +12,29 @@ namespace {
 // Gradients are summed in this many parts, one after the other within a part.
 constexpr Index kGradientShards = 8;
 
-// What a thread works in; kept, so that steps do not allocate.
+template <class S>
+using MatrixMap = Eigen::Map<Matrix<S>>;
+
+// What a thread works in.
 template <class S>
 struct Scratch {
-  Matrix<S> patches;  // (H W, C_in K K): the inputs of each unit of one channel of the map
-  Matrix<S> map;      // (H W, C_out): one sample's map, or its gradient
+  MatrixMap<S> patches;  // (H W, C_in K K): the inputs of each unit of one channel of the map
+  MatrixMap<S> map;      // (H W, C_out): one sample's map, or its gradient
 };
 
+// Memory that grows to the largest layer and is kept, so that steps do not allocate.
 template <class S>
-Scratch<S>& ScratchOf(const ConvGeometry& g) {
-  thread_local Scratch<S> scratch;
-  scratch.patches.resize(g.map.height * g.map.width, g.patch_size());
-  scratch.map.resize(g.map.height * g.map.width, g.map.channels);
-  return scratch;
+S* Grow(std::vector<S>& memory, Index size) {
+  if (memory.size() < static_cast<size_t>(size)) memory.resize(static_cast<size_t>(size));
+  return memory.data();
+}
+
+template <class S>
+Scratch<S> ScratchOf(const ConvGeometry& g) {
+  thread_local std::vector<S> patches, map;
+  const Index pixels = g.map.height * g.map.width;
+  return {{Grow(patches, pixels * g.patch_size()), pixels, g.patch_size()},
+          {Grow(map, g.map.size()), pixels, g.map.channels}};
 }
 
 // Calls row(patch column, first unit of the map's row, first unit of the input's row,
@@ -56,7 +65,7 @@ void ForPatchRows(const ConvGeometry& g, Row row) {
 }
 
 template <class S>
-void GatherPatches(const ConvGeometry& g, const S* input, Matrix<S>& patches) {
+void GatherPatches(const ConvGeometry& g, const S* input, MatrixMap<S>& patches) {
   ForPatchRows(g, [&](Index column, Index out, Index in, Index first, Index end) {
     S* to = patches.col(column).data() + out;
     std::fill(to, to + first, S{0});
@@ -71,39 +80,58 @@ void GatherPatches(const ConvGeometry& g, const S* input, Matrix<S>& patches) {
 
 // The transpose of GatherPatches: adds up what each input gave to the patches.
 template <class S>
-void ScatterPatches(const ConvGeometry& g, const Matrix<S>& patches, S* input) {
+void ScatterPatches(const ConvGeometry& g, const MatrixMap<S>& patches, S* input) {
   std::fill(input, input + g.input.size(), S{0});
   ForPatchRows(g, [&](Index column, Index out, Index in, Index first, Index end) {
     const S* from = patches.col(column).data() + out;
-    for (Index x = first; x < end; ++x) input[in + x * g.stride] += from[x];
+    if (g.stride == 1) {
+      S* to = input + in;
+      for (Index x = first; x < end; ++x) to[x] += from[x];
+    } else {
+      for (Index x = first; x < end; ++x) input[in + x * g.stride] += from[x];
+    }
   });
 }
 
-// The first of the largest, or a not-a-number.
-template <class S>
-void MaxPool(const ConvGeometry& g, const S* map, int32_t* where, S* pooled) {
+// Calls window(c, top, bottom, left, right) for every unit of the pooled map: the
+// rows [top, bottom) and columns [left, right) of channel c that it looks at.
+template <class Window>
+void ForWindows(const ConvGeometry& g, Window window) {
   for (Index c = 0; c < g.map.channels; ++c) {
     for (Index y = 0; y < g.pooled.height; ++y) {
       const Index top = y * g.pool_stride - g.pool_padding;
       for (Index x = 0; x < g.pooled.width; ++x) {
         const Index left = x * g.pool_stride - g.pool_padding;
-        Index best = -1;
-        for (Index v = std::max<Index>(0, top); v < std::min(g.map.height, top + g.pool); ++v) {
-          const Index row = (c * g.map.height + v) * g.map.width;
-          for (Index u = std::max<Index>(0, left); u < std::min(g.map.width, left + g.pool); ++u) {
-            if (best < 0 || map[row + u] > map[best] || std::isnan(map[row + u])) best = row + u;
-          }
-        }
-        *where++ = static_cast<int32_t>(best);
-        *pooled++ = map[best];
+        window(c, std::max<Index>(0, top), std::min(g.map.height, top + g.pool),
+               std::max<Index>(0, left), std::min(g.map.width, left + g.pool));
       }
     }
   }
 }
 
+// `where` may be null.
+template <class S>
+void MaxPool(const ConvGeometry& g, const S* map, int32_t* where, S* pooled) {
+  ForWindows(g, [&](Index c, Index top, Index bottom, Index left, Index right) {
+    Index best = (c * g.map.height + top) * g.map.width + left;
+    S largest = map[best];
+    for (Index v = top; v < bottom; ++v) {
+      const Index row = (c * g.map.height + v) * g.map.width;
+      for (Index i = row + left; i < row + right; ++i) {
+        const S value = map[i];
+        const bool wins = (value > largest) | (value != value);  // no branch to mispredict
+        largest = wins ? value : largest;
+        best = wins ? i : best;
+      }
+    }
+    *pooled++ = largest;
+    if (where != nullptr) *where++ = static_cast<int32_t>(best);
+  });
+}
+
 // The gradient of the map from that of a, in the scratch matrix (H W, C_out).
 template <class S>
-void Unpool(const ConvGeometry& g, const S* delta, const int32_t* where, Matrix<S>& map) {
+void Unpool(const ConvGeometry& g, const S* delta, const int32_t* where, MatrixMap<S>& map) {
   if (g.pool == 1) {
     std::copy(delta, delta + g.map.size(), map.data());
     return;
@@ -116,23 +144,21 @@ void Unpool(const ConvGeometry& g, const S* delta, const int32_t* where, Matrix<
 
 template <class S>
 void ConvForward(const ConvGeometry& g, const Matrix<S>& w, const Matrix<S>* b,
-                 const ConstMatrixRef<S>& h_below, Matrix<S>& map, PoolOrigins& where,
-                 MatrixRef<S> a) {
+                 const ConstMatrixRef<S>& h_below, PoolOrigins* where, MatrixRef<S> a) {
   const bool has_pool = g.pool != 1;
-  map.resize(has_pool ? g.map.size() : 0, has_pool ? a.cols() : 0);
-  where.resize(has_pool ? g.pooled.size() : 0, has_pool ? a.cols() : 0);
-  const Index pixels = g.map.height * g.map.width;
+  if (where != nullptr) where->resize(has_pool ? g.pooled.size() : 0, has_pool ? a.cols() : 0);
   ParallelFor(static_cast<size_t>(a.cols()), [&](size_t sample) {
     const auto j = static_cast<Index>(sample);
-    Scratch<S>& scratch = ScratchOf<S>(g);
+    Scratch<S> scratch = ScratchOf<S>(g);
     GatherPatches(g, h_below.col(j).data(), scratch.patches);
-    S* out = has_pool ? map.col(j).data() : a.col(j).data();
-    Eigen::Map<Matrix<S>> map_j(out, pixels, g.map.channels);
-    if (b != nullptr) {
-      for (Index c = 0; c < g.map.channels; ++c) map_j.col(c).setConstant((*b)(c, 0));
+    MatrixMap<S> map(has_pool ? scratch.map.data() : a.col(j).data(), scratch.map.rows(),
+                     scratch.map.cols());
+    if (b != nullptr) {  // the product is added to the biases: one pass less over the map
+      for (Index c = 0; c < map.cols(); ++c) map.col(c).setConstant((*b)(c, 0));
     }
-    Gemm<S>(Transpose::kNo, scratch.patches, Transpose::kYes, w, 1, b == nullptr ? 0 : 1, map_j);
-    if (has_pool) MaxPool(g, out, where.col(j).data(), a.col(j).data());
+    Gemm<S>(Transpose::kNo, scratch.patches, Transpose::kYes, w, 1, b == nullptr ? 0 : 1, map);
+    if (!has_pool) return;
+    MaxPool(g, map.data(), where == nullptr ? nullptr : where->col(j).data(), a.col(j).data());
   });
 }
 
@@ -141,26 +167,34 @@ void ConvGradient(const ConvGeometry& g, const ConstMatrixRef<S>& delta, const P
                   const ConstMatrixRef<S>& h_below, Matrix<S>& grad_w, Matrix<S>* grad_b) {
   const Index batch = delta.cols();
   const Index shards = std::min(kGradientShards, batch);
-  std::vector<Matrix<S>> part_w(static_cast<size_t>(shards)), part_b(static_cast<size_t>(shards));
+  const Index rows = grad_w.rows(), cols = grad_w.cols();
+  // The shards' sums, kept by the thread that calls. (Named in the loop, a
+  // thread_local would be that of the helper.)
+  thread_local std::vector<S> memory;
+  S* const sums = Grow(memory, shards * rows * (cols + 1));
+  const auto sum_w = [=](Index s) { return MatrixMap<S>(sums + s * rows * cols, rows, cols); };
+  const auto sum_b = [=](Index s) {
+    return MatrixMap<S>(sums + shards * rows * cols + s * rows, rows, 1);
+  };
   ParallelFor(static_cast<size_t>(shards), [&](size_t shard) {
-    Matrix<S>& sum_w = part_w[shard];
-    Matrix<S>& sum_b = part_b[shard];
-    sum_w = Matrix<S>::Zero(grad_w.rows(), grad_w.cols());
-    sum_b = Matrix<S>::Zero(grad_w.rows(), 1);
-    Scratch<S>& scratch = ScratchOf<S>(g);
     const auto s = static_cast<Index>(shard);
-    for (Index j = s * batch / shards; j < (s + 1) * batch / shards; ++j) {
+    MatrixMap<S> part_w = sum_w(s), part_b = sum_b(s);
+    part_b.setZero();
+    Scratch<S> scratch = ScratchOf<S>(g);
+    const Index begin = s * batch / shards;
+    for (Index j = begin; j < (s + 1) * batch / shards; ++j) {
       Unpool(g, delta.col(j).data(), g.pool == 1 ? nullptr : where.col(j).data(), scratch.map);
       GatherPatches(g, h_below.col(j).data(), scratch.patches);
-      Gemm<S>(Transpose::kYes, scratch.map, Transpose::kNo, scratch.patches, 1, 1, sum_w);
-      if (grad_b != nullptr) sum_b.col(0) += scratch.map.colwise().sum().transpose();
+      Gemm<S>(Transpose::kYes, scratch.map, Transpose::kNo, scratch.patches, 1, j == begin ? 0 : 1,
+              part_w);
+      if (grad_b != nullptr) part_b += scratch.map.colwise().sum().transpose();
     }
   });
   grad_w.setZero();
   if (grad_b != nullptr) grad_b->setZero();
-  for (size_t shard = 0; shard < part_w.size(); ++shard) {
-    grad_w += part_w[shard];
-    if (grad_b != nullptr) *grad_b += part_b[shard];
+  for (Index s = 0; s < shards; ++s) {
+    grad_w += sum_w(s);
+    if (grad_b != nullptr) *grad_b += sum_b(s);
   }
 }
 
@@ -169,7 +203,7 @@ void ConvBackward(const ConvGeometry& g, const Matrix<S>& w, const ConstMatrixRe
                   const PoolOrigins& where, MatrixRef<S> dh_below) {
   ParallelFor(static_cast<size_t>(delta.cols()), [&](size_t column) {
     const auto j = static_cast<Index>(column);
-    Scratch<S>& scratch = ScratchOf<S>(g);
+    Scratch<S> scratch = ScratchOf<S>(g);
     Unpool(g, delta.col(j).data(), g.pool == 1 ? nullptr : where.col(j % where.cols()).data(),
            scratch.map);
     Gemm<S>(Transpose::kNo, scratch.map, Transpose::kNo, w, 1, 0, scratch.patches);
@@ -178,11 +212,9 @@ void ConvBackward(const ConvGeometry& g, const Matrix<S>& w, const ConstMatrixRe
 }
 
 template void ConvForward(const ConvGeometry&, const Matrix<float>&, const Matrix<float>*,
-                          const ConstMatrixRef<float>&, Matrix<float>&, PoolOrigins&,
-                          MatrixRef<float>);
+                          const ConstMatrixRef<float>&, PoolOrigins*, MatrixRef<float>);
 template void ConvForward(const ConvGeometry&, const Matrix<double>&, const Matrix<double>*,
-                          const ConstMatrixRef<double>&, Matrix<double>&, PoolOrigins&,
-                          MatrixRef<double>);
+                          const ConstMatrixRef<double>&, PoolOrigins*, MatrixRef<double>);
 template void ConvGradient(const ConvGeometry&, const ConstMatrixRef<float>&, const PoolOrigins&,
                            const ConstMatrixRef<float>&, Matrix<float>&, Matrix<float>*);
 template void ConvGradient(const ConvGeometry&, const ConstMatrixRef<double>&, const PoolOrigins&,

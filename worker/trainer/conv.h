@@ -8,8 +8,10 @@
 // channel by channel, row by row (common/training/layer_shapes.h).
 //
 //   W     (C_out, C_in K K)   row: one kernel, ordered channel, row, column
-//   map   (C_out H W, B)      before the pool
-//   where (n_l, B)            for each unit of a, the unit of map that it came from
+//   map   (C_out H W)         of one sample, before the pool; never kept
+//   where (n_l, B)            for each unit of a, the unit of map that it came from:
+//                             the first of the largest in its window. Not-a-number
+//                             wins, so that it is not lost.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +23,12 @@ namespace tpsweep::trainer {
 
 using PoolOrigins = Eigen::Matrix<int32_t, Eigen::Dynamic, Eigen::Dynamic>;
 
-// Any number of columns. `b` (C_out, 1) may be null. `map` and `where` are given
-// their shapes. Without a pool (geometry.pool is 1) the map is a, and both are left empty.
+// Any number of columns. `b` (C_out, 1) may be null. `where` is given its shape, and is
+// null if nobody asks; without a pool (geometry.pool is 1) a is the map, and it is
+// left empty.
 template <class S>
 void ConvForward(const ConvGeometry& geometry, const Matrix<S>& w, const Matrix<S>* b,
-                 const ConstMatrixRef<S>& h_below, Matrix<S>& map, PoolOrigins& where,
-                 MatrixRef<S> a);
+                 const ConstMatrixRef<S>& h_below, PoolOrigins* where, MatrixRef<S> a);
 
 // From delta = d loss / d a (n_l, B) of that pass: the gradients of W and, unless null, of b.
 template <class S>

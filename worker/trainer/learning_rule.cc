@@ -12,8 +12,15 @@ std::vector<int> AllLayersHaveBias(const v1::TrainingSpec&, int) { return {}; }
 constexpr RuleEntry kRules[] = {
     {v1::TrainingSpec::kBp, "bp", &AllLayersHaveBias, &MakeBp<float>, &MakeBp<double>},
     {v1::TrainingSpec::kDtp, "dtp", &AllLayersHaveBias, &MakeDtp<float>, &MakeDtp<double>},
+    {v1::TrainingSpec::kDtpdrl, "dtpdrl", &AllLayersHaveBias, &MakeDtpdrl<float>,
+     &MakeDtpdrl<double>},
     {v1::TrainingSpec::kDdtpLinear, "ddtp_linear", &DdtpLinearLayersWithoutBias,
      &MakeDdtpLinear<float>, &MakeDdtpLinear<double>},
+    {v1::TrainingSpec::kDdtpRhl, "ddtp_rhl", &AllLayersHaveBias, &MakeDdtpRhl<float>,
+     &MakeDdtpRhl<double>},
+    {v1::TrainingSpec::kDdtpControl, "ddtp_control", &AllLayersHaveBias, &MakeDdtpControl<float>,
+     &MakeDdtpControl<double>},
+    {v1::TrainingSpec::kDfa, "dfa", &DfaLayersWithoutBias, &MakeDfa<float>, &MakeDfa<double>},
     {v1::TrainingSpec::kGnt, "gnt", &AllLayersHaveBias, &MakeGnt<float>, &MakeGnt<double>},
 };
 

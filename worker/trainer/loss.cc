@@ -36,6 +36,11 @@ void FillOneHot(absl::Span<const int> labels, double height, Matrix<S>& y) {
 }
 
 template <class S>
+bool IsMisclassified(const Matrix<S>& h, const Matrix<S>& y, Index b) {
+  return ArgMax(h.col(b)) != ArgMax(y.col(b));
+}
+
+template <class S>
 LossValue EvaluateLoss(v1::Loss kind, const Matrix<S>& h, const Matrix<S>& y,
                        Matrix<S>* output_error) {
   const Index num_outputs = h.rows();
@@ -48,7 +53,7 @@ LossValue EvaluateLoss(v1::Loss kind, const Matrix<S>& h, const Matrix<S>& y,
   for (Index b = 0; b < batch; ++b) {
     const auto h_b = h.col(b);
     const auto y_b = y.col(b);
-    if (ArgMax(h_b) != ArgMax(y_b)) ++result.num_misclassified;
+    if (IsMisclassified(h, y, b)) ++result.num_misclassified;
     if (kind == v1::LOSS_MSE) {
       for (Index i = 0; i < num_outputs; ++i) {
         const double difference = static_cast<double>(h_b(i)) - static_cast<double>(y_b(i));
@@ -77,6 +82,8 @@ LossValue EvaluateLoss(v1::Loss kind, const Matrix<S>& h, const Matrix<S>& y,
 
 template void FillOneHot(absl::Span<const int>, double, Matrix<float>&);
 template void FillOneHot(absl::Span<const int>, double, Matrix<double>&);
+template bool IsMisclassified(const Matrix<float>&, const Matrix<float>&, Index);
+template bool IsMisclassified(const Matrix<double>&, const Matrix<double>&, Index);
 template LossValue EvaluateLoss(v1::Loss, const Matrix<float>&, const Matrix<float>&,
                                 Matrix<float>*);
 template LossValue EvaluateLoss(v1::Loss, const Matrix<double>&, const Matrix<double>&,

@@ -29,4 +29,8 @@ template <class S>
 LossValue EvaluateLoss(v1::Loss kind, const Matrix<S>& h, const Matrix<S>& y,
                        Matrix<S>* output_error);
 
+// Whether column b is one of the misclassified.
+template <class S>
+bool IsMisclassified(const Matrix<S>& h, const Matrix<S>& y, Index b);
+
 }  // namespace tpsweep::trainer

@@ -56,7 +56,6 @@ void Network<S>::Forward(const ConstMatrixRef<S>& x, Pass<S>& pass) const {
   const size_t count = shapes_.size();
   pass.a.resize(count);
   pass.h.resize(count);
-  pass.map.resize(count);
   pass.pool_origin.resize(count);
   pass.h[0] = x;
   for (size_t i = 1; i < count; ++i) {
@@ -66,7 +65,7 @@ void Network<S>::Forward(const ConstMatrixRef<S>& x, Pass<S>& pass) const {
     if (is_conv(l)) {
       const Parameter<S>* b = bias(l);
       ConvForward<S>(*shape(l).conv, weight(l).value, b == nullptr ? nullptr : &b->value,
-                     pass.h[i - 1], pass.map[i], pass.pool_origin[i], pass.a[i]);
+                     pass.h[i - 1], &pass.pool_origin[i], pass.a[i]);
     } else {
       AffineLayer(l, pass.h[i - 1], pass.a[i]);
     }
@@ -86,9 +85,7 @@ void Network<S>::AffineLayer(int l, const ConstMatrixRef<S>& h_below, MatrixRef<
   const Parameter<S>* b = bias(l);
   const Matrix<S>* bias_value = b == nullptr ? nullptr : &b->value;
   if (!is_conv(l)) return AffineMap<S>(weight(l).value, bias_value, h_below, a);
-  Matrix<S> map;
-  PoolOrigins where;
-  ConvForward<S>(*shape(l).conv, weight(l).value, bias_value, h_below, map, where, a);
+  ConvForward<S>(*shape(l).conv, weight(l).value, bias_value, h_below, /*where=*/nullptr, a);
 }
 
 template <class S>

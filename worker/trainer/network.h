@@ -30,9 +30,8 @@ struct Pass {
   std::vector<Matrix<S>> displacement;
   std::vector<Matrix<S>> delta;  // (n_l, B) d (loss of the rule) / d a[l], l = 1..L
   Matrix<S> output_error;        // (n_L, B) e = d loss / d h[L]; holds the 1/B of the mean
-  // Of convolutional layers with a max-pool: the maps before it, and where in them
-  // each unit of a came from.
-  std::vector<Matrix<S>> map;
+  // Of convolutional layers with a max-pool: where in the map before it each unit of
+  // a came from.
   std::vector<PoolOrigins> pool_origin;
 };
 

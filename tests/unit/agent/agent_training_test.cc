@@ -65,7 +65,7 @@ class AgentTrainingTest : public testing::Test {
 };
 
 TEST_F(AgentTrainingTest, TellsWhichDataItHas) {
-  EXPECT_THAT(hello_.datasets(), testing::ElementsAre("toy"));
+  EXPECT_THAT(hello_.datasets(), testing::ElementsAre("student-teacher", "toy"));
 }
 
 TEST_F(AgentTrainingTest, TrainsSideBySideWithTheSameResult) {

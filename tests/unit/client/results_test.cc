@@ -164,6 +164,27 @@ TEST_F(ResultsTest, JsonMeasurementsOfMiniBatchesHaveTheirPlaces) {
   EXPECT_FALSE(ResultsJson(results_, false)["runs"][0].contains("measurements"));
 }
 
+TEST_F(ResultsTest, EpochTableHasMeanAndDeviationOfEveryEpoch) {
+  for (const int replicate : {0, 1}) {
+    auto& epochs = results_.history[absl::StrCat("studies/look/trials/0/runs/", replicate)];
+    epochs.resize(replicate == 0 ? 2 : 1);  // the second run has ended early
+    for (size_t epoch = 0; epoch < epochs.size(); ++epoch) {
+      epochs[epoch].set_epoch(static_cast<int64_t>(epoch) + 1);
+      (*epochs[epoch].mutable_scalars())["validation/error"] =
+          0.5 + 0.2 * replicate - 0.1 * static_cast<double>(epoch);
+    }
+  }
+  const Listing table = EpochTable(results_);
+  EXPECT_THAT(Lines(table),
+              testing::ElementsAre("trial  rule  lr     epoch  runs  validation/error",
+                                   "    0  bp    0.001      1     2  0.6000 ± 0.1414",
+                                   "    0  bp    0.001      2     1  0.4000"));
+  std::ostringstream out;
+  TP_ASSERT_OK(PrintResults(results_, {.has_history = true}, Format::kCsv, out));
+  EXPECT_THAT(out.str(), HasSubstr("trial,training.rule,training.forward.lr,"));
+  EXPECT_THAT(out.str(), HasSubstr("\r\n0,bp,0.001,"));
+}
+
 TEST_F(ResultsTest, JsonHasNoHistoryUnlessAsked) {
   EXPECT_FALSE(ResultsJson(results_, false)["runs"][0].contains("history"));
 }
@@ -241,8 +262,8 @@ TEST_F(ResultsTest, GroupsOfAParameterThatIsNotSearchedAreAnError) {
 }
 
 TEST_F(ResultsTest, ViewsThatAFormatHasNoPlaceForAreRefused) {
-  EXPECT_THAT(Check({.has_history = true}, Format::kTable),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("-o json")));
+  EXPECT_THAT(Check({.has_runs = true, .has_history = true}, Format::kTable),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--runs")));
   EXPECT_THAT(Check({.has_runs = true}, Format::kJson),
               StatusIs(absl::StatusCode::kInvalidArgument));
   TP_EXPECT_OK(Check({.has_history = true}, Format::kJson));

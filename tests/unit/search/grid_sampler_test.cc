@@ -42,6 +42,10 @@ TEST(GridSamplerTest, TheLastParameterChangesFastest) {
                   "a=y b=2 c=false", "a=y b=2 c=true", "a=y b=3 c=false", "a=y b=3 c=true"));
 }
 
+TEST(GridSamplerTest, AnEmptySpaceHasOneConfiguration) {
+  EXPECT_THAT(Configurations(SpaceBuilder()), ElementsAre(""));
+}
+
 TEST(GridSamplerTest, AParameterCountsOnlyWhereItExists) {
   EXPECT_THAT(
       Configurations(SpaceBuilder()

@@ -76,12 +76,13 @@ TEST(Schema, EveryDefaultIsLegal) {
   }
 }
 
+// But for the generator: most data sets are read from files.
 TEST(Schema, EveryChoiceHasADefaultOrMustBeMade) {
   std::vector<const FieldDescriptor*> fields;
   Collect(*v1::StudySpec::descriptor(), fields);
   for (const FieldDescriptor* field : fields) {
     const auto* oneof = field->real_containing_oneof();
-    if (oneof == nullptr) continue;
+    if (oneof == nullptr || oneof->name() == "generator") continue;
     const v1::FieldRules& rules = RulesOf(*oneof);
     EXPECT_TRUE(rules.required() || FindMember(*oneof, rules.default_value()))
         << oneof->full_name();
@@ -100,7 +101,7 @@ TEST(Describe, SaysWhatTheContractSays) {
   EXPECT_THAT(sigma->comment, HasSubstr("Standard deviation of the noise"));
   const Description* rule = Find(all, "training.rule");
   ASSERT_NE(rule, nullptr);
-  EXPECT_EQ(rule->type, "one of bp, dtp, ddtp_linear");
+  EXPECT_EQ(rule->type, "one of bp, dtp, ddtp_linear, dtpdrl, ddtp_rhl, ddtp_control, gnt, dfa");
   EXPECT_EQ(rule->legal, "must be set");
   const Description* lr = Find(all, "training.forward.lr");
   ASSERT_NE(lr, nullptr);
@@ -111,6 +112,13 @@ TEST(Describe, SaysWhatTheContractSays) {
   EXPECT_THAT(activation->comment, HasSubstr("\nrelu: max(a, 0)"));
   EXPECT_NE(Find(all, "search.sampler.random.trials"), nullptr);
   EXPECT_NE(Find(all, "space.PATH.log"), nullptr);
+  const Description* layer = Find(all, "training.network.layers[N]");
+  ASSERT_NE(layer, nullptr);
+  EXPECT_EQ(layer->type, "one of conv, dense");
+  EXPECT_EQ(layer->comment, "One hidden layer.");
+  const Description* kernel = Find(all, "training.network.layers[N].conv.kernel");
+  ASSERT_NE(kernel, nullptr);
+  EXPECT_EQ(kernel->default_value, "5");
 }
 
 TEST(Describe, OnePathAndAllBelow) {
@@ -122,6 +130,9 @@ TEST(Describe, OnePathAndAllBelow) {
   TP_ASSERT_OK_AND_ASSIGN(const auto epochs, DescribeFields("training.epochs"));
   ASSERT_EQ(epochs.size(), 1u);
   EXPECT_EQ(epochs[0].unit, "epochs");
+  TP_ASSERT_OK_AND_ASSIGN(const auto conv, DescribeFields("training.network.layers[2].conv"));
+  ASSERT_EQ(conv.size(), 8u);
+  EXPECT_EQ(conv[1].path, "training.network.layers[2].conv.channels");
   TP_ASSERT_OK_AND_ASSIGN(const auto sampler, DescribeFields("search.sampler"));
   EXPECT_EQ(sampler[0].type, "one of grid, random");
   EXPECT_THAT(DescribeFields("training.epoch"),
@@ -130,7 +141,7 @@ TEST(Describe, OnePathAndAllBelow) {
 
 TEST(Describe, RulesAndSamplers) {
   const std::vector<Description> rules = DescribeRules();
-  ASSERT_EQ(rules.size(), 3u);
+  ASSERT_EQ(rules.size(), 8u);
   EXPECT_EQ(rules[0].path, "bp");
   EXPECT_THAT(rules[0].comment, HasSubstr("Backpropagation"));
   const std::vector<Description> samplers = DescribeSamplers();

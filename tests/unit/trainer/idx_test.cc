@@ -15,12 +15,38 @@ const std::string kGood = IdxBytes({2, 1, 3}, "abcdef");
 
 TEST(Idx, PlainAndGzipGiveTheSame) {
   for (const std::string& bytes : {kGood, Gzip(kGood)}) {
-    TP_ASSERT_OK_AND_ASSIGN(const IdxArray array, ParseIdx(bytes, "file"));
+    TP_ASSERT_OK_AND_ASSIGN(const Array array, ParseIdx(bytes, "file"));
     EXPECT_THAT(array.shape, ElementsAre(2, 1, 3));
-    EXPECT_THAT(array.values, ElementsAre('a', 'b', 'c', 'd', 'e', 'f'));
+    EXPECT_THAT(std::get<std::vector<uint8_t>>(array.values),
+                ElementsAre('a', 'b', 'c', 'd', 'e', 'f'));
     // sha256sum of the 22 unpacked bytes.
     EXPECT_EQ(array.sha256, "eddc7addc8956bb024357ed9947fd4679814afb3555b7477487d183e3dd16281");
   }
+}
+
+// Other types are big-endian in the file.
+TEST(Idx, ReadsEveryTypeOfNumber) {
+  const auto file = [](char code, const std::string& values) {
+    return std::string("\0\0", 2) + code + std::string("\1\0\0\0\2", 5) + values;
+  };
+  const auto whole = [&](char code, const std::string& values) {
+    const auto array = ParseIdx(file(code, values), "f");
+    EXPECT_THAT(array, IsOk());
+    return array.ok() ? std::get<std::vector<int64_t>>(array->values) : std::vector<int64_t>();
+  };
+  EXPECT_THAT(whole('\x09', "\xff\x7f"), ElementsAre(-1, 127));
+  EXPECT_THAT(whole('\x0b', std::string("\xff\xfe\1\0", 4)), ElementsAre(-2, 256));
+  EXPECT_THAT(whole('\x0c', std::string("\xff\xff\xff\xfd\0\1\0\0", 8)), ElementsAre(-3, 65536));
+  TP_ASSERT_OK_AND_ASSIGN(const Array floats,
+                          ParseIdx(file('\x0d', std::string("\x3f\0\0\0\xc0\0\0\0", 8)), "f"));
+  EXPECT_THAT(std::get<std::vector<float>>(floats.values), ElementsAre(0.5f, -2.0f));
+  TP_ASSERT_OK_AND_ASSIGN(
+      const Array doubles,
+      ParseIdx(file('\x0e', std::string("\x3f\xe0\0\0\0\0\0\0\xc0\0\0\0\0\0\0\0", 16)), "f"));
+  EXPECT_THAT(std::get<std::vector<double>>(doubles.values), ElementsAre(0.5, -2.0));
+  EXPECT_THAT(ParseIdx(file('\x0c', "abcdefg"), "f"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("offset 8: the dimensions promise 8 bytes of values")));
 }
 
 struct BadFile {
@@ -51,14 +77,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"cut_magic", kGood.substr(0, 3),
                 "images: offset 3: the file ends within the magic"},
         BadFile{"bad_magic", Edited(kGood, 0, 'x'), "images: offset 0: not an IDX file"},
-        BadFile{"bad_type", Edited(kGood, 2, '\x0d'),
-                "images: offset 2: type code 0x0d; only 0x08"},
+        BadFile{"bad_type", Edited(kGood, 2, '\x0a'),
+                "images: offset 2: type code 0x0a; legal: 0x08 (unsigned byte)"},
         BadFile{"no_dimensions", Edited(kGood, 3, '\0'), "images: offset 3: the array has no dim"},
         BadFile{"cut_dimensions", kGood.substr(0, 14),
                 "images: offset 14: the file ends within the dimensions: 2 of 4 bytes are missing"},
         BadFile{"zero_dimension", IdxBytes({2, 0}, ""), "images: offset 8: dimension 2 is 0"},
         BadFile{"huge", IdxBytes({0xffffffff, 0xffffffff}, "abc"),
-                "images: offset 8: the dimensions promise more than 4294967296 bytes"},
+                "images: offset 8: the dimensions promise values that take more than 4294967296"},
         BadFile{"cut_values", kGood.substr(0, 20),
                 "images: offset 16: the dimensions promise 6 bytes of values; a file of 20 bytes"},
         BadFile{"trailing", kGood + "x", "images: offset 22: bytes follow the values"},

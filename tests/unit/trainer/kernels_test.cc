@@ -139,6 +139,59 @@ TYPED_TEST(KernelsTest, ArithmeticAgreesWithPlainLoops) {
   }
 }
 
+TYPED_TEST(KernelsTest, RmsPropAgreesWithAPlainLoop) {
+  using S = TypeParam;
+  const double tolerance = sizeof(S) == 4 ? 1e-5 : 1e-13;
+  const RmsPropStep<S> step = {.alpha = S{0.875},
+                               .one_minus_alpha = S{0.125},
+                               .lr = S{0.25},
+                               .epsilon = S{0.03125},
+                               .weight_decay = S{0.5}};
+  for (const size_t n : std::vector<size_t>{0, 1, 7, 8, 9, 63, 1000}) {
+    for (const bool centred : {false, true}) {
+      for (const Kernels<S>* kernels : Tables<S>()) {
+        RandomStream random(n);
+        std::vector<S> theta(n), m(n), v(n), g(n);
+        for (S& value : theta) value = static_cast<S>(random.NextNormal());
+        std::vector<double> theta64(theta.begin(), theta.end()), m64(n), v64(n);
+        for (int t = 0; t < 4; ++t) {
+          for (S& value : g) value = static_cast<S>(random.NextNormal());
+          kernels->rmsprop(n, step, g.data(), centred ? m.data() : nullptr, v.data(), theta.data());
+          for (size_t i = 0; i < n; ++i) {
+            const double total = static_cast<double>(g[i]) + 0.5 * theta64[i];
+            v64[i] = 0.875 * v64[i] + 0.125 * total * total;
+            if (centred) m64[i] = 0.875 * m64[i] + 0.125 * total;
+            theta64[i] -= 0.25 * total / (std::sqrt(v64[i] - m64[i] * m64[i]) + 0.03125);
+          }
+        }
+        for (size_t i = 0; i < n; ++i) {
+          EXPECT_NEAR(static_cast<double>(theta[i]), theta64[i], tolerance * 10);
+          EXPECT_NEAR(static_cast<double>(v[i]), v64[i], tolerance * (1 + v64[i]));
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(KernelsTest, RmsPropOfAConstantGradientHasNoVarianceBelowZero) {
+  using S = TypeParam;
+  // m^2 comes to v, and rounding may take v - m^2 below zero.
+  const RmsPropStep<S> step = {.alpha = static_cast<S>(0.7),
+                               .one_minus_alpha = static_cast<S>(0.3),
+                               .lr = static_cast<S>(1e-3),
+                               .epsilon = static_cast<S>(0.03),
+                               .weight_decay = 0};
+  for (const Kernels<S>* kernels : Tables<S>()) {
+    std::vector<S> theta(33, 0), m(33, 0), v(33, 0), g(33);
+    for (size_t i = 0; i < g.size(); ++i) g[i] = static_cast<S>(1 + 0.37 * static_cast<double>(i));
+    g[5] = std::numeric_limits<S>::quiet_NaN();
+    for (int t = 0; t < 200; ++t) {
+      kernels->rmsprop(g.size(), step, g.data(), m.data(), v.data(), theta.data());
+    }
+    for (size_t i = 0; i < g.size(); ++i) EXPECT_EQ(std::isnan(theta[i]), i == 5) << i;
+  }
+}
+
 // Box-Muller on the bits of common/random.h, by libm in double.
 std::vector<double> ReferenceGaussians(size_t n, uint64_t key, uint64_t step, uint32_t layer) {
   std::vector<double> normals;

@@ -2,26 +2,135 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
+#include "tests/fakes/status_matchers.h"
 #include "tests/unit/trainer/trainee.h"
 
 namespace tpsweep::trainer {
 namespace {
 
-Index NumParameters(absl::Span<const Parameter<float>> parameters) {
+Index NumTrained(absl::Span<const Parameter<float>> parameters) {
   Index count = 0;
-  for (const auto& parameter : parameters) count += parameter.value.size();
+  for (const auto& parameter : parameters) {
+    count += parameter.is_fixed ? 0 : parameter.value.size();
+  }
   return count;
 }
 
-// I12 of the fact sheet of [TF]: counts of the MNIST network.
+// I12 of the fact sheet of [TF]: counts of the MNIST network, fixed feedback not counted.
 TEST(NetworkTest, CountsOfTheMnistNetwork) {
   const std::vector<Index> sizes = {784, 256, 256, 256, 256, 256, 10};
-  Trainee<float> dtp(SpecOfRule("dtp"), sizes);
-  Trainee<float> linear(SpecOfRule("ddtp_linear"), sizes);
-  EXPECT_EQ(NumParameters(dtp.network.parameters()), 466698);
-  EXPECT_EQ(NumParameters(linear.network.parameters()), 466698 - 256);
-  EXPECT_EQ(NumParameters(dtp.rule->feedback_parameters()), 4 * (256 * 256 + 256) + 256 * 10 + 256);
-  EXPECT_EQ(NumParameters(linear.rule->feedback_parameters()), 12800);
+  const struct {
+    const char* rule;
+    Index num_forward, num_feedback;
+  } kCounts[] = {
+      {"bp", 466698, 0},
+      {"dtp", 466698, 265984},
+      {"dtpdrl", 466698, 265984},
+      {"ddtp_linear", 466698 - 256, 12800},
+      {"ddtp_rhl", 466698, 1052416},
+      {"ddtp_control", 466698, 12800 + 5 * 256},
+      {"dfa", 466698 - 256, 0},
+  };
+  for (const auto& expected : kCounts) {
+    v1::TrainingSpec spec = SpecOfRule(expected.rule);
+    if (spec.has_ddtp_rhl()) spec.mutable_ddtp_rhl()->set_random_units(1024);
+    Trainee<float> trainee(spec, sizes);
+    EXPECT_EQ(NumTrained(trainee.network.parameters()), expected.num_forward) << expected.rule;
+    EXPECT_EQ(NumTrained(trainee.rule->feedback_parameters()), expected.num_feedback)
+        << expected.rule;
+  }
+}
+
+// I12: the CIFAR-10 network.
+TEST(NetworkTest, CountsOfTheConvolutionalNetwork) {
+  v1::Network spec = SpecOfRule("bp").network();
+  for (const int channels : {32, 64}) {
+    v1::Conv& conv = *spec.add_layers()->mutable_conv();
+    conv.set_channels(channels);
+    conv.set_kernel(5);
+    conv.set_stride(1);
+    conv.set_padding(2);
+    conv.set_pool(3);
+    conv.set_pool_stride(2);
+    conv.set_pool_padding(1);
+  }
+  spec.add_layers()->mutable_dense()->set_units(512);
+  const auto shapes = InferShapes(spec, {.channels = 3, .height = 32, .width = 32}, 10);
+  Network<float> network(spec, *shapes, {}, 1);
+  EXPECT_EQ(NumTrained(network.parameters()), 2156490);
+}
+
+// The CIFAR-10 network of [TF] as the defaults of the spec have it.
+v1::TrainingSpec Cifar10Spec(const std::string& rule) {
+  v1::TrainingSpec spec = SpecOfRule(rule);
+  for (const int channels : {32, 64}) {
+    v1::Conv& conv = *spec.mutable_network()->add_layers()->mutable_conv();
+    conv.set_channels(channels);
+    conv.set_kernel(5);
+    conv.set_stride(1);
+    conv.set_padding(2);
+    conv.set_pool(3);
+    conv.set_pool_stride(2);
+    conv.set_pool_padding(1);
+  }
+  spec.mutable_network()->add_layers()->mutable_dense()->set_units(512);
+  return spec;
+}
+
+// I12: 2,432 + 51,264 + 2,097,664 + 5,130.
+TEST(NetworkTest, ShapesAndCountsOfTheCifar10Network) {
+  const v1::TrainingSpec spec = Cifar10Spec("bp");
+  TP_ASSERT_OK_AND_ASSIGN(const auto shapes, InferShapes(spec.network(), {3, 32, 32}, 10));
+  const Network<float> network(spec.network(), shapes, {}, 1);
+  EXPECT_EQ(NumParameters(network.parameters()), 2156490);
+  std::vector<Index> sizes, weights;
+  for (int l = 1; l <= network.num_layers(); ++l) {
+    sizes.push_back(network.size(l));
+    weights.push_back(network.weight(l).value.size() + network.bias(l)->value.size());
+    EXPECT_EQ(network.is_conv(l), l <= 2);
+  }
+  EXPECT_THAT(sizes, testing::ElementsAre(8192, 4096, 512, 10));
+  EXPECT_THAT(weights, testing::ElementsAre(2432, 51264, 2097664, 5130));
+
+  Pass<float> pass;
+  network.Forward(RandomMatrix<float>(3072, 2, 1), pass);
+  for (int l = 1; l <= 4; ++l) {
+    const auto at = static_cast<size_t>(l);
+    EXPECT_EQ(pass.a[at].rows(), network.size(l));
+    EXPECT_EQ(pass.h[at].cols(), 2);
+    // The last half of a pass, alone, is the same.
+    Matrix<float> a(network.size(l), 2), h(network.size(l), 2);
+    network.ForwardLayer(l, pass.h[at - 1], a, h);
+    EXPECT_EQ(a, pass.a[at]) << l;
+    EXPECT_EQ(h, pass.h[at]) << l;
+  }
+}
+
+// A kernel's inputs are C_in K K and its outputs C_out K K, as in PyTorch.
+TEST(NetworkTest, InitialKernelsAreScaledByTheirFans) {
+  v1::TrainingSpec spec = Cifar10Spec("bp");
+  TP_ASSERT_OK_AND_ASSIGN(const auto shapes, InferShapes(spec.network(), {3, 32, 32}, 10));
+  const double fan_sums[] = {75 + 800, 800 + 1600, 4096 + 512};
+  {
+    const Network<double> network(spec.network(), shapes, {}, 1);
+    for (int l = 1; l <= 3; ++l) {
+      const Matrix<double>& w = network.weight(l).value;
+      const double variance = w.squaredNorm() / static_cast<double>(w.size());
+      // Five standard errors of the variance of normal draws.
+      const double margin = 5 * std::sqrt(2.0 / static_cast<double>(w.size()));
+      EXPECT_NEAR(variance * fan_sums[l - 1] / 2, 1, margin) << l;
+    }
+  }
+  spec.mutable_network()->set_initialiser(v1::INITIALISER_XAVIER_UNIFORM);
+  const Network<double> network(spec.network(), shapes, {}, 1);
+  for (int l = 1; l <= 3; ++l) {
+    const double bound = std::sqrt(6 / fan_sums[l - 1]);
+    const double largest = network.weight(l).value.cwiseAbs().maxCoeff();
+    EXPECT_LE(largest, bound) << l;
+    EXPECT_GT(largest, 0.99 * bound) << l;
+  }
 }
 
 TEST(NetworkTest, ForwardIsTheEquationOfTheLayers) {

@@ -95,6 +95,77 @@ TEST(OptimiserTest, SgdWithMomentumAndWeightDecay) {
   }
 }
 
+v1::Optimiser RmsPropSpec(bool centred) {
+  v1::Optimiser spec;
+  spec.add_lr(0.01);
+  spec.set_weight_decay(0.1);
+  spec.mutable_rmsprop()->set_alpha(0.9);
+  spec.mutable_rmsprop()->add_epsilon(0.03);
+  spec.mutable_rmsprop()->set_centred(centred);
+  return spec;
+}
+
+// Entry by entry. The centred variance is that of PyTorch: the running mean of the
+// square less the square of the running mean, both without bias correction.
+TEST(OptimiserTest, RmsPropIsPyTorchsFormula) {
+  for (const bool centred : {false, true}) {
+    v1::Optimiser spec = RmsPropSpec(centred);
+    spec.mutable_rmsprop()->add_epsilon(0.002);  // of layer 2
+    auto parameters = TwoLayers();
+    auto twin = parameters;
+    auto optimiser = Optimiser<double>::Create(spec, parameters, 2, /*lr_divisor=*/0.5, {});
+    TP_ASSERT_OK(optimiser);
+    std::vector<std::vector<double>> v(twin.size()), m(twin.size());
+    for (int t = 1; t <= 5; ++t) {
+      SetGradients(parameters, static_cast<uint64_t>(t));
+      optimiser->Step(absl::MakeSpan(parameters));
+      for (size_t i = 0; i < twin.size(); ++i) {
+        const auto size = static_cast<size_t>(twin[i].value.size());
+        v[i].resize(size);
+        m[i].resize(size);
+        const double epsilon = twin[i].layer == 1 ? 0.03 : 0.002;
+        for (size_t k = 0; k < size; ++k) {
+          double& theta = twin[i].value.data()[k];
+          const double g = parameters[i].gradient.data()[k] + 0.1 * theta;
+          v[i][k] = 0.9 * v[i][k] + 0.1 * g * g;
+          m[i][k] = centred ? 0.9 * m[i][k] + 0.1 * g : 0;
+          theta -= 0.01 / 0.5 * g / (std::sqrt(v[i][k] - m[i][k] * m[i][k]) + epsilon);
+        }
+        EXPECT_LT((parameters[i].value - twin[i].value).cwiseAbs().maxCoeff(), 1e-13);
+      }
+    }
+  }
+}
+
+TEST(OptimiserTest, RmsPropKeepsAMeanOfTheGradientOnlyIfCentred) {
+  const auto names = [](const v1::Optimiser& spec) {
+    auto optimiser = Optimiser<double>::Create(spec, TwoLayers(), 2, 1, {1});
+    EXPECT_THAT(optimiser, IsOk());
+    std::vector<std::string> result;
+    for (const auto& tensor : optimiser->state()) result.push_back(tensor.name);
+    return result;
+  };
+  EXPECT_THAT(names(RmsPropSpec(true)),
+              testing::ElementsAre("rmsprop_v/W1", "rmsprop_m/W1", "rmsprop_v/b1", "rmsprop_m/b1"));
+  EXPECT_THAT(names(RmsPropSpec(false)), testing::ElementsAre("rmsprop_v/W1", "rmsprop_v/b1"));
+}
+
+TEST(OptimiserTest, FixedParametersKeepTheirBitsAndHaveNoState) {
+  for (const v1::Optimiser& spec : {AdamSpec(), RmsPropSpec(true)}) {
+    auto parameters = TwoLayers();
+    parameters[0].is_fixed = true;
+    const auto before = parameters;
+    auto optimiser = Optimiser<double>::Create(spec, parameters, 2, 1, {});
+    TP_ASSERT_OK(optimiser);
+    EXPECT_EQ(optimiser->state().size(), 4u);
+    SetGradients(parameters, 1);
+    optimiser->Step(absl::MakeSpan(parameters));
+    EXPECT_EQ(parameters[0].value, before[0].value);
+    EXPECT_NE(parameters[1].value, before[1].value);
+    EXPECT_NE(parameters[2].value, before[2].value);
+  }
+}
+
 TEST(OptimiserTest, UntrainedLayersKeepTheirBits) {
   auto parameters = TwoLayers();
   const auto before = parameters;
@@ -124,13 +195,18 @@ TEST(OptimiserTest, AListMustHaveOneElementForEachLayer) {
   EXPECT_THAT(
       Optimiser<double>::Create(spec, parameters, 2, 1, {}),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("adam.epsilon: has 3 elements")));
+  spec = RmsPropSpec(true);
+  for (int i = 0; i < 2; ++i) spec.mutable_rmsprop()->add_epsilon(1);
+  EXPECT_THAT(
+      Optimiser<double>::Create(spec, parameters, 2, 1, {}),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("rmsprop.epsilon: has 3 elements")));
 }
 
 TEST(OptimiserTest, StateMovedToAnotherGoesOnInTheSameBits) {
   v1::Optimiser momentum;
   momentum.add_lr(0.1);
   momentum.mutable_sgd()->set_momentum(0.9);
-  for (const v1::Optimiser& spec : {AdamSpec(), momentum}) {
+  for (const v1::Optimiser& spec : {AdamSpec(), momentum, RmsPropSpec(false), RmsPropSpec(true)}) {
     auto parameters = TwoLayers();
     auto one = Optimiser<double>::Create(spec, parameters, 2, 1, {});
     TP_ASSERT_OK(one);

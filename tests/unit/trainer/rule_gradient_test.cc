@@ -1,8 +1,7 @@
-// Every local loss against central finite differences, and the feedback losses
-// against their definitions.
+// Every local loss, forward and feedback, against central finite differences.
 #include <gmock/gmock.h>
 
-#include <cmath>
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <tuple>
@@ -34,6 +33,52 @@ void ExpectNear(const Matrix<double>& a, const Matrix<double>& b, const std::str
   EXPECT_LT((a - b).cwiseAbs().maxCoeff(), 1e-8 * (1 + b.cwiseAbs().maxCoeff())) << what;
 }
 
+// mean over the batch of ||s(W h + b) - T||^2 (in convolutional layers over the units
+// too), with T and h held constant.
+void ExpectForwardGradients(Trainee<double>& trainee, const Matrix<double>& x,
+                            const Matrix<double>& y, const std::string& what) {
+  trainee.ComputeGradients(x, y);
+  const Pass<double> pass = trainee.pass;
+  for (Parameter<double>& parameter : trainee.network.parameters()) {
+    const int l = parameter.layer;
+    const auto at = static_cast<size_t>(l);
+    const auto local_loss = [&] {
+      Matrix<double> a(pass.a[at].rows(), x.cols()), h = a;
+      trainee.network.ForwardLayer(l, pass.h[at - 1], a, h);
+      const Index terms = trainee.network.is_conv(l) ? h.size() : h.cols();
+      return (h - pass.target[at]).squaredNorm() / static_cast<double>(terms);
+    };
+    const Matrix<double> analytic = parameter.gradient;
+    ExpectNear(analytic, NumericalGradient(parameter.value, local_loss),
+               what + " " + parameter.name);
+  }
+}
+
+// Of each path its own loss: paths above are constants for it.
+void ExpectFeedbackGradients(Trainee<double>& trainee, const Matrix<double>& x,
+                             const Matrix<double>& y, const std::string& what) {
+  trainee.step = 0;  // the noise of the losses below
+  trainee.ComputeGradients(x, y);
+  // Evaluating a loss overwrites the gradients.
+  std::vector<Matrix<double>> analytic;
+  int first_layer = trainee.network.num_layers();
+  for (const auto& parameter : trainee.rule->feedback_parameters()) {
+    analytic.push_back(parameter.gradient);
+    if (!parameter.is_fixed) first_layer = std::min(first_layer, parameter.layer);
+  }
+  for (size_t i = 0; i < analytic.size(); ++i) {
+    Parameter<double>& parameter = trainee.rule->feedback_parameters()[i];
+    if (parameter.is_fixed) continue;
+    const auto loss = [&] {
+      trainee.noise.set_step(0);
+      trainee.rule->ComputeFeedbackUpdate(trainee.network, trainee.pass, trainee.noise,
+                                          trainee.feedback_losses);
+      return trainee.feedback_losses[static_cast<size_t>(parameter.layer - first_layer)];
+    };
+    ExpectNear(analytic[i], NumericalGradient(parameter.value, loss), what + " " + parameter.name);
+  }
+}
+
 class RuleGradient
     : public testing::TestWithParam<std::tuple<v1::Activation, v1::Activation, Sizes>> {
  protected:
@@ -43,7 +88,8 @@ class RuleGradient
     spec.mutable_network()->set_activation(hidden);
     spec.mutable_network()->set_output_activation(output);
     spec.set_loss(output == v1::ACTIVATION_LINEAR ? v1::LOSS_CROSS_ENTROPY : v1::LOSS_MSE);
-    if (spec.has_dtp()) spec.mutable_dtp()->set_feedback_activation(hidden);
+    SetFeedbackActivation(hidden, spec);
+    if (rule == "ddtp_linear") SetFeedbackActivation(v1::ACTIVATION_LINEAR, spec);
     // The pseudo-inverse of a Jacobian that is nearly singular (relu) makes targets so far
     // that differences drown in the rounding of the loss.
     if (spec.has_gnt()) spec.mutable_gnt()->set_damping(0.01);
@@ -68,50 +114,18 @@ TEST_P(RuleGradient, BpIsTheGradientOfTheLoss) {
   }
 }
 
-// mean over the batch of ||s(W h + b) - T||^2, with T and h held constant.
 TEST_P(RuleGradient, ForwardUpdatesAreGradientsOfTheLocalLosses) {
-  for (const RuleEntry& rule : Rules()) {
-    if (rule.kind == v1::TrainingSpec::kBp) continue;
-    Trainee<double> trainee(Spec(rule.name), sizes());
-    trainee.ComputeGradients(Inputs(), Targets());
-    const Pass<double> pass = trainee.pass;
-    for (Parameter<double>& parameter : trainee.network.parameters()) {
-      const int l = parameter.layer;
-      const auto at = static_cast<size_t>(l);
-      const auto local_loss = [&] {
-        Matrix<double> a(pass.a[at].rows(), kBatch), h = a;
-        trainee.network.ForwardLayer(l, pass.h[at - 1], a, h);
-        return (h - pass.target[at]).squaredNorm() / static_cast<double>(kBatch);
-      };
-      const Matrix<double> analytic = parameter.gradient;
-      ExpectNear(analytic, NumericalGradient(parameter.value, local_loss),
-                 std::string(rule.name) + " " + parameter.name);
-    }
+  for (const std::string& rule : RuleNames()) {
+    if (rule == "bp") continue;
+    Trainee<double> trainee(Spec(rule), sizes());
+    ExpectForwardGradients(trainee, Inputs(), Targets(), rule);
   }
 }
 
 TEST_P(RuleGradient, FeedbackUpdatesAreGradientsOfTheFeedbackLosses) {
-  for (const RuleEntry& rule : Rules()) {
-    Trainee<double> trainee(Spec(rule.name), sizes());
-    trainee.ComputeGradients(Inputs(), Targets());
-    const auto total_loss = [&] {
-      trainee.noise.set_step(0);
-      trainee.rule->ComputeFeedbackUpdate(trainee.network, trainee.pass, trainee.noise,
-                                          trainee.feedback_losses);
-      double sum = 0;
-      for (const double loss : trainee.feedback_losses) sum += loss;
-      return sum;
-    };
-    // Evaluating the loss overwrites the gradients.
-    std::vector<Matrix<double>> analytic;
-    for (const auto& parameter : trainee.rule->feedback_parameters()) {
-      analytic.push_back(parameter.gradient);
-    }
-    for (size_t i = 0; i < analytic.size(); ++i) {
-      Parameter<double>& parameter = trainee.rule->feedback_parameters()[i];
-      ExpectNear(analytic[i], NumericalGradient(parameter.value, total_loss),
-                 std::string(rule.name) + " " + parameter.name);
-    }
+  for (const std::string& rule : RuleNames()) {
+    Trainee<double> trainee(Spec(rule), sizes());
+    ExpectFeedbackGradients(trainee, Inputs(), Targets(), rule);
   }
 }
 
@@ -123,57 +137,41 @@ INSTANTIATE_TEST_SUITE_P(
         testing::Values(v1::ACTIVATION_LINEAR, v1::ACTIVATION_SIGMOID, v1::ACTIVATION_TANH),
         testing::Values(Sizes{4, 3}, Sizes{4, 6, 3}, Sizes{3, 5, 4, 6, 2})));
 
-// mean((g(f(h + sigma xi)) - (h + sigma xi))^2) / max(sigma, 0.02)^2, in plain Eigen.
-TEST(FeedbackLoss, OfDtpIsTheReconstructionLoss) {
-  for (const double sigma : {0.1, 0.005}) {
-    v1::TrainingSpec spec = SpecOfRule("dtp");
-    spec.mutable_dtp()->set_sigma(sigma);
-    Trainee<double> trainee(spec, {4, 6, 5, 3});
-    trainee.ComputeGradients(RandomMatrix<double>(4, 7, 1), RandomTargets<double>(3, 7, 2));
-    ASSERT_EQ(trainee.feedback_losses.size(), 2u);
-    for (int k = 2; k <= 3; ++k) {
-      const Matrix<double>& h = trainee.pass.h[static_cast<size_t>(k) - 1];
-      Matrix<double> xi(h.rows(), h.cols());
-      trainee.noise.set_step(0);
-      trainee.noise.Fill(k - 1, xi);
-      const Matrix<double> corrupted = h + sigma * xi;
-      Matrix<double> f = trainee.network.weight(k).value * corrupted;
-      if (k < 3) f = f.array().tanh();
-      const Matrix<double>& q =
-          trainee.rule->feedback_parameters()[static_cast<size_t>(2 * (k - 2))].value;
-      const Matrix<double> g = (q * f).array().tanh();
-      const double scale = std::max(sigma, 0.02);
-      EXPECT_NEAR(trainee.feedback_losses[static_cast<size_t>(k) - 2],
-                  (g - corrupted).squaredNorm() / (scale * scale * static_cast<double>(h.size())),
-                  1e-9);
-    }
+TEST(RuleGradientOfConvolutions, ForwardAndFeedback) {
+  for (const std::string& rule : RuleNames()) {
+    v1::TrainingSpec spec = SpecOfRule(rule);
+    if (spec.has_ddtp_linear()) spec.mutable_ddtp_linear()->set_last_hidden_bias(true);
+    Trainee<double> trainee(spec, ConvShapes());
+    const Matrix<double> x = RandomMatrix<double>(trainee.network.size(0), 3, 11);
+    const Matrix<double> y = RandomTargets<double>(3, 3, 12);
+    if (rule != "bp") ExpectForwardGradients(trainee, x, y, rule);
+    ExpectFeedbackGradients(trainee, x, y, rule);
   }
 }
 
-// I8: mean((sigma xi - Q (a_L(h + sigma xi) - a_L))^2) / sigma^2 and its gradient
-// -2/(sigma^2 B n) sum r (phi~ - phi)^T.
-TEST(FeedbackLoss, OfDdtpLinearIsTheDifferenceReconstructionLoss) {
-  v1::TrainingSpec spec = SpecOfRule("ddtp_linear");
-  spec.mutable_network()->set_output_activation(v1::ACTIVATION_SIGMOID);
-  spec.set_loss(v1::LOSS_MSE);
-  const double sigma = spec.ddtp_linear().sigma();
-  Trainee<double> trainee(spec, {4, 6, 5, 3});
-  trainee.ComputeGradients(RandomMatrix<double>(4, 7, 1), RandomTargets<double>(3, 7, 2));
-  ASSERT_EQ(trainee.feedback_losses.size(), 2u);
-  for (int i = 1; i <= 2; ++i) {
-    const Matrix<double>& h = trainee.pass.h[static_cast<size_t>(i)];
-    Matrix<double> xi(h.rows(), h.cols());
-    trainee.noise.set_step(0);
-    trainee.noise.Fill(i, xi);
-    Matrix<double> activity = h + sigma * xi;
-    if (i == 1) activity = (trainee.network.weight(2).value * activity).array().tanh().matrix();
-    const Matrix<double> phi = trainee.network.weight(3).value * activity;  // biases are 0
-    const Matrix<double> difference = phi - trainee.pass.a[3];
-    const Parameter<double>& q = trainee.rule->feedback_parameters()[static_cast<size_t>(i) - 1];
-    const Matrix<double> r = sigma * xi - q.value * difference;
-    const double scale = 1 / (sigma * sigma * static_cast<double>(r.size()));
-    EXPECT_NEAR(trainee.feedback_losses[static_cast<size_t>(i) - 1], scale * r.squaredNorm(), 1e-9);
-    ExpectNear(q.gradient, -2 * scale * r * difference.transpose(), q.name);
+// All activations of the layerwise paths, the inverse ones too. The logit needs
+// arguments between 0 and 1.
+TEST(RuleGradientOfFeedbackActivations, ForwardAndFeedback) {
+  for (const std::string rule : {"dtp", "dtpdrl"}) {
+    for (const auto t : {v1::ACTIVATION_LINEAR, v1::ACTIVATION_TANH, v1::ACTIVATION_RELU,
+                         v1::ACTIVATION_LEAKY_RELU, v1::ACTIVATION_SIGMOID,
+                         v1::ACTIVATION_INVERSE_LEAKY_RELU, v1::ACTIVATION_LOGIT}) {
+      v1::TrainingSpec spec = SpecOfRule(rule);
+      SetFeedbackActivation(t, spec);
+      Trainee<double> trainee(spec, {4, 6, 5, 3});
+      for (auto& parameter : trainee.rule->feedback_parameters()) {
+        if (t != v1::ACTIVATION_LOGIT) continue;
+        if (parameter.name[0] == 'Q') parameter.value *= 0.1;
+        if (parameter.name[0] == 'd') parameter.value.setConstant(0.5);
+      }
+      const std::string what = rule + " " + v1::Activation_Name(t);
+      const Matrix<double> x = RandomMatrix<double>(4, 5, 1);
+      const Matrix<double> y = RandomTargets<double>(3, 5, 2);
+      ExpectForwardGradients(trainee, x, y, what);
+      ExpectFeedbackGradients(trainee, x, y, what);
+      EXPECT_TRUE(trainee.pass.target[1].allFinite()) << what;
+      EXPECT_NE(trainee.pass.target[1], trainee.pass.h[1]) << what;
+    }
   }
 }
 

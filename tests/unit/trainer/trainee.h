@@ -2,12 +2,15 @@
 // step of learning_rule.h, for tests and benchmarks of the numerical core.
 #pragma once
 
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/random.h"
+#include "common/training/layer_shapes.h"
+#include "tests/fakes/rule_specs.h"
 #include "worker/trainer/learning_rule.h"
 #include "worker/trainer/loss.h"
 #include "worker/trainer/network.h"
@@ -35,23 +38,33 @@ inline v1::TrainingSpec SpecOfRule(const std::string& rule) {
     optimiser->mutable_adam()->add_epsilon(1e-8);
     optimiser->set_weight_decay(0);
   }
-  if (rule == "bp") spec.mutable_bp();
-  if (rule == "dtp") {
-    spec.mutable_dtp()->set_target_stepsize(0.1);
-    spec.mutable_dtp()->set_sigma(0.1);
-    spec.mutable_dtp()->set_feedback_activation(v1::ACTIVATION_TANH);
-  }
-  if (rule == "ddtp_linear") {
-    spec.mutable_ddtp_linear()->set_target_stepsize(0.05);
-    spec.mutable_ddtp_linear()->set_sigma(0.05);
-  }
-  if (rule == "gnt") {
-    spec.mutable_gnt()->set_damping(0);
-    spec.mutable_gnt()->set_target_stepsize(1);
-    spec.mutable_gnt()->set_weight_update(v1::GNT_WEIGHT_UPDATE_GRADIENT);
-    spec.mutable_gnt()->set_norm_ratio(1);
-  }
+  SetRule(rule, spec);
   return spec;
+}
+
+// The table of rules, and the variants among their options.
+inline std::vector<std::string> RuleNames() {
+  std::vector<std::string> names;
+  for (const RuleEntry& rule : Rules()) names.emplace_back(rule.name);
+  names.insert(names.end(), std::begin(kRuleVariants), std::end(kRuleVariants));
+  return names;
+}
+
+// Maps of 2x6x6, two convolutions with and without a pool, one dense hidden layer, 3 outputs.
+inline std::vector<LayerShape> ConvShapes() {
+  v1::Network network;
+  for (const int pool : {3, 1}) {
+    v1::Conv& conv = *network.add_layers()->mutable_conv();
+    conv.set_channels(pool);
+    conv.set_kernel(3);
+    conv.set_stride(1);
+    conv.set_padding(1);
+    conv.set_pool(pool);
+    conv.set_pool_stride(2);
+    conv.set_pool_padding(1);
+  }
+  network.add_layers()->mutable_dense()->set_units(5);
+  return *InferShapes(network, {.channels = 2, .height = 6, .width = 6}, 3);
 }
 
 template <class S>
@@ -76,11 +89,15 @@ Matrix<S> RandomTargets(Index num_classes, Index batch, uint64_t key) {
 template <class S>
 class Trainee {
  public:
-  Trainee(v1::TrainingSpec spec_in, std::vector<Index> sizes, uint64_t seed = 7,
+  Trainee(v1::TrainingSpec spec_in, const std::vector<Index>& sizes, uint64_t seed = 7,
+          std::vector<int> trained_layers = {})
+      : Trainee(std::move(spec_in), DenseShapes(sizes), seed, std::move(trained_layers)) {}
+
+  Trainee(v1::TrainingSpec spec_in, const std::vector<LayerShape>& shapes, uint64_t seed = 7,
           std::vector<int> trained_layers = {})
       : spec(std::move(spec_in)),
-        network(spec.network(), sizes,
-                RuleOf(spec).layers_without_bias(spec, static_cast<int>(sizes.size()) - 1),
+        network(spec.network(), shapes,
+                RuleOf(spec).layers_without_bias(spec, static_cast<int>(shapes.size()) - 1),
                 DeriveSeed(seed, "forward")),
         rule(MakeRule<S>(spec, network, DeriveSeed(seed, "feedback"))),
         noise(DeriveSeed(seed, "noise")),

@@ -7,10 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "tests/fakes/status_matchers.h"
-#include "tests/fakes/synthetic_idx.h"
-#include "tests/fakes/training_specs.h"
-#include "worker/trainer/data/safetensors.h"
+#include "tests/unit/trainer/training_run_harness.h"
 
 namespace tpsweep::trainer {
 namespace {
@@ -21,67 +18,6 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Key;
 using testing::Not;
-
-// Everything that a run says and leaves, without what depends on the clock.
-struct Outcome {
-  TrainingRun::End end = TrainingRun::End::kStopped;
-  std::string message;
-  std::vector<v1::Measurement> measurements;
-  std::string checkpoint;
-  std::vector<std::string> epoch_checkpoints;
-
-  // Exact: protobuf keeps every bit of a double.
-  std::vector<std::string> Bits() const {
-    std::vector<std::string> bits;
-    for (v1::Measurement measurement : measurements) {
-      measurement.clear_wall_seconds();
-      measurement.mutable_scalars()->erase("seconds");
-      measurement.mutable_scalars()->erase("samples_per_second");
-      bits.push_back(measurement.DebugString());
-    }
-    bits.push_back(checkpoint);
-    return bits;
-  }
-};
-
-class TrainingRunTest : public testing::Test {
- protected:
-  TrainingRunTest() : cache_({folder_.path()}) {
-    WriteSyntheticIdx(folder_.File("toy"), {.train = 150});
-  }
-
-  std::unique_ptr<TrainingRun> Make(const v1::TrainingSpec& spec) {
-    auto run = TrainingRun::Create(spec, cache_);
-    EXPECT_THAT(run, IsOk());
-    return *std::move(run);
-  }
-
-  // Trains until the end, or until `batches` mini-batches were done.
-  static Outcome Finish(TrainingRun& run, int batches = 1 << 30) {
-    Outcome outcome;
-    const auto result = run.Train([&](const auto& m) { outcome.measurements.push_back(m); },
-                                  [&] { return batches-- == 0; },
-                                  [&] { outcome.epoch_checkpoints.push_back(run.Checkpoint()); });
-    outcome.end = result.end;
-    outcome.message = result.message;
-    outcome.checkpoint = run.Checkpoint();
-    return outcome;
-  }
-
-  Outcome Train(const v1::TrainingSpec& spec) { return Finish(*Make(spec)); }
-
-  TempFolder folder_;
-  DataSetCache cache_;
-};
-
-double Scalar(const v1::Measurement& measurement, const std::string& name) {
-  const auto found = measurement.scalars().find(name);
-  return found == measurement.scalars().end() ? NAN : found->second;
-}
-
-Tensor TensorOf(const std::string& checkpoint, const std::string& name) {
-  return ParseSafetensors(checkpoint, "checkpoint").value().tensors.at(name);
-}
 
 // Every phase of the schedule, a short last mini-batch (130 = 8 * 16 + 2).
 v1::TrainingSpec FullSchedule(const std::string& rule, v1::Precision precision) {
@@ -108,11 +44,14 @@ class EveryRule : public TrainingRunTest, public testing::WithParamInterface<Var
 
 INSTANTIATE_TEST_SUITE_P(
     Rules, EveryRule,
-    testing::Values(Variant{"bp", v1::PRECISION_FLOAT32}, Variant{"bp", v1::PRECISION_FLOAT64},
-                    Variant{"dtp", v1::PRECISION_FLOAT32}, Variant{"dtp", v1::PRECISION_FLOAT64},
-                    Variant{"ddtp_linear", v1::PRECISION_FLOAT32},
-                    Variant{"ddtp_linear", v1::PRECISION_FLOAT64},
-                    Variant{"gnt", v1::PRECISION_FLOAT32}, Variant{"gnt", v1::PRECISION_FLOAT64}),
+    testing::Values(
+        Variant{"bp", v1::PRECISION_FLOAT32}, Variant{"bp", v1::PRECISION_FLOAT64},
+        Variant{"dtp", v1::PRECISION_FLOAT32}, Variant{"dtp", v1::PRECISION_FLOAT64},
+        Variant{"ddtp_linear", v1::PRECISION_FLOAT32},
+        Variant{"ddtp_linear", v1::PRECISION_FLOAT64}, Variant{"dtpdrl", v1::PRECISION_FLOAT32},
+        Variant{"ddtp_mlp", v1::PRECISION_FLOAT32}, Variant{"ddtp_rhl_rec", v1::PRECISION_FLOAT32},
+        Variant{"ddtp_control", v1::PRECISION_FLOAT32}, Variant{"dfa", v1::PRECISION_FLOAT32},
+        Variant{"gnt", v1::PRECISION_FLOAT32}, Variant{"gnt", v1::PRECISION_FLOAT64}),
     [](const auto& row) {
       return absl::StrCat(row.param.rule,
                           row.param.precision == v1::PRECISION_FLOAT32 ? "_f32" : "_f64");
@@ -165,30 +104,16 @@ TEST_P(EveryRule, ResumedAtAnyEpochEndsInTheSameBits) {
 TEST_P(EveryRule, StoppedBeforeAnyMiniBatchEndsInTheSameBits) {
   v1::TrainingSpec spec = Spec();
   spec.set_epochs(2);
-  const Outcome whole = Train(spec);
   // 9 mini-batches a pass; every number hits each phase, and the middle of steps.
-  for (int batches = 1;; batches += 4) {
-    const auto first = Make(spec);
-    const Outcome begun = Finish(*first, batches);
-    if (begun.end == TrainingRun::End::kCompleted) {
-      EXPECT_GT(batches, 17);
-      break;
-    }
-    ASSERT_EQ(begun.end, TrainingRun::End::kStopped);
-    const auto second = Make(spec);
-    TP_ASSERT_OK(second->Restore(begun.checkpoint));
-    Outcome rest = Finish(*second);
-    rest.measurements.insert(rest.measurements.begin(), begun.measurements.begin(),
-                             begun.measurements.end());
-    ASSERT_EQ(rest.Bits(), whole.Bits()) << batches;
-  }
+  ExpectResumableAnywhere(spec, 4);
 }
 
 TEST_P(EveryRule, MeasuresWhatTheRuleHas) {
   const Outcome outcome = Train(Spec());
   ASSERT_EQ(outcome.measurements.size(), 3u);
-  const bool has_targets = std::string(GetParam().rule) != "bp";
-  const bool learns_feedback = has_targets && std::string(GetParam().rule) != "gnt";
+  const std::string rule = GetParam().rule;
+  const bool has_targets = rule != "bp";
+  const bool learns_feedback = has_targets && rule != "dfa" && rule != "gnt";
   for (int64_t epoch = 1; epoch <= 3; ++epoch) {
     const v1::Measurement& measurement = outcome.measurements[static_cast<size_t>(epoch) - 1];
     EXPECT_EQ(measurement.sequence(), epoch);
@@ -510,6 +435,8 @@ TEST_F(TrainingRunTest, RefusesADamagedCheckpointAndStaysAsItWas) {
               HasSubstr("no run is ever at its position"));
   EXPECT_THAT(error_of([&](auto& bad) { set(bad, "statistics/num_misclassified", -5); }),
               HasSubstr("statistics"));
+  EXPECT_THAT(error_of([&](auto& bad) { set(bad, "selection/epoch", 1); }),
+              HasSubstr("its selected epoch 1 is not one of the 0 that are done"));
   EXPECT_THAT(error_of([](auto& bad) {
                 const double bad_value = NAN;
                 std::memcpy(bad.tensors["statistics/seconds"].data.data(), &bad_value, 8);

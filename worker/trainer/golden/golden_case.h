@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/training/layer_shapes.h"
 #include "tpsweep/v1/training.pb.h"
 #include "worker/trainer/data/safetensors.h"
 #include "worker/trainer/tensor.h"
@@ -16,6 +17,7 @@ struct GoldenCase {
   std::string name;
   // Network, loss, rule and optimisers; nothing about data or epochs.
   v1::TrainingSpec spec;
+  std::vector<LayerShape> shapes;        // of the layers 0..L
   std::vector<Index> sizes;              // n_0..n_L
   std::vector<int> layers_without_bias;  // those of which the file has no initial bias
   // Layers whose forward parameters step; all if empty.
@@ -34,16 +36,5 @@ struct GoldenCase {
 // kInvalidArgument names what is missing or malformed; kUnimplemented names the
 // rule or the feature that this trainer does not have.
 absl::StatusOr<GoldenCase> ReadGoldenCase(const SafetensorsFile& file);
-
-// Named float64 tensors as matrices and back. `shape` is that of the file, row-major:
-// samples are rows there and columns here, so (B, n) becomes (n, B) as it lies in
-// memory; a weight keeps its orientation and is transposed in memory.
-absl::StatusOr<Matrix<double>> SamplesOf(const SafetensorsFile& file, const std::string& name,
-                                         Index width);
-absl::StatusOr<Matrix<double>> ParameterOf(const SafetensorsFile& file, const std::string& name,
-                                           Index rows, Index cols, bool is_vector);
-Tensor SamplesTensor(const Matrix<double>& samples);
-Tensor ParameterTensor(const Parameter<double>& parameter, const Matrix<double>& value);
-Tensor ScalarTensor(double value);
 
 }  // namespace tpsweep::trainer

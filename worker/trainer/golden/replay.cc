@@ -6,8 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
+#include "worker/trainer/golden/case_tensors.h"
 #include "worker/trainer/golden/metrics.h"
 #include "worker/trainer/learning_rule.h"
 #include "worker/trainer/loss.h"
@@ -18,12 +20,13 @@ namespace tpsweep::trainer {
 namespace {
 
 // Recorded draws. The first one that is missing or of another shape stays as status().
-class RecordedNoise final : public NoiseSource<double> {
+template <class S>
+class RecordedNoise final : public NoiseSource<S> {
  public:
   RecordedNoise(const SafetensorsFile& file, std::string prefix)
       : file_(file), prefix_(std::move(prefix)) {}
 
-  void Fill(int layer, MatrixRef<double> out) override {
+  void Fill(int layer, MatrixRef<S> out) override {
     const std::string name = absl::StrCat(prefix_, "noise/", layer);
     auto draws = SamplesOf(file_, name, out.rows());
     if (draws.ok() && draws->cols() != out.cols()) {
@@ -35,7 +38,7 @@ class RecordedNoise final : public NoiseSource<double> {
       out.setZero();
       return;
     }
-    out = *draws;
+    out = draws->template cast<S>();
   }
 
   const absl::Status& status() const { return status_; }
@@ -46,13 +49,15 @@ class RecordedNoise final : public NoiseSource<double> {
   absl::Status status_;
 };
 
+template <class S>
 class Replayer {
  public:
   Replayer(const GoldenCase& golden_case, const SafetensorsFile& recorded)
       : case_(golden_case),
         recorded_(recorded),
-        network_(golden_case.spec.network(), golden_case.sizes, golden_case.layers_without_bias, 0),
-        rule_(MakeRule<double>(golden_case.spec, network_, 0)) {}
+        network_(golden_case.spec.network(), golden_case.shapes, golden_case.layers_without_bias,
+                 0),
+        rule_(MakeRule<S>(golden_case.spec, network_, 0)) {}
 
   absl::StatusOr<SafetensorsFile> Run() {
     computed_.metadata = recorded_.metadata;
@@ -72,35 +77,76 @@ class Replayer {
   }
 
  private:
-  using Parameters = absl::Span<Parameter<double>>;
+  using Parameters = absl::Span<Parameter<S>>;
+
+  bool IsKernel(const Parameter<S>& parameter) const {
+    return parameter.name[0] == 'W' && network_.is_conv(parameter.layer);
+  }
+
+  // As the file has them: in the shape of the parameter, or of samples of layer l.
+  Tensor InShape(const Parameter<S>& parameter, const Matrix<S>& of_parameter) const {
+    const Matrix<double> value = of_parameter.template cast<double>();
+    return IsKernel(parameter) ? KernelsTensor(value, *network_.shape(parameter.layer).conv)
+                               : ParameterTensor(parameter.name, value);
+  }
+  Tensor InShape(int l, const Matrix<S>& of_samples) const {
+    const Matrix<double> samples = of_samples.template cast<double>();
+    return network_.is_conv(l) ? MapsTensor(samples, network_.shape(l).output)
+                               : SamplesTensor(samples);
+  }
+
+  // What the file has as a[l]: of a convolutional layer the map before the pool.
+  Tensor Preactivations(int l) const {
+    if (!network_.is_conv(l)) return InShape(l, pass_.a[static_cast<size_t>(l)]);
+    ConvGeometry unpooled = *network_.shape(l).conv;
+    unpooled.pool = 1;
+    unpooled.pooled = unpooled.map;
+    const Matrix<S>& below = pass_.h[static_cast<size_t>(l) - 1];
+    const Parameter<S>* bias = network_.bias(l);
+    Matrix<S> map(unpooled.map.size(), below.cols());
+    ConvForward<S>(unpooled, network_.weight(l).value, bias == nullptr ? nullptr : &bias->value,
+                   below, nullptr, map);
+    return MapsTensor(map.template cast<double>(), unpooled.map);
+  }
 
   absl::Status LoadParameters(Parameters parameters) {
-    for (Parameter<double>& parameter : parameters) {
-      const bool is_vector = parameter.name[0] == 'b' || parameter.name[0] == 'd';
-      TP_ASSIGN_OR_RETURN(parameter.value,
-                          ParameterOf(recorded_, absl::StrCat("init/", parameter.name),
-                                      parameter.value.rows(), parameter.value.cols(), is_vector));
+    for (Parameter<S>& parameter : parameters) {
+      if (IsKernel(parameter)) {
+        TP_ASSIGN_OR_RETURN(const Matrix<double> kernels,
+                            KernelsOf(recorded_, absl::StrCat("init/", parameter.name),
+                                      *network_.shape(parameter.layer).conv));
+        parameter.value = kernels.template cast<S>();
+        continue;
+      }
+      TP_ASSIGN_OR_RETURN(const Matrix<double> value,
+                          ParameterOf(recorded_, "init/", parameter.name, parameter.value.rows(),
+                                      parameter.value.cols()));
+      parameter.value = value.template cast<S>();
     }
     return absl::OkStatus();
   }
 
-  // The authors' ddtp_linear has feedback biases, which cancel: they enter nothing and
-  // get a gradient of zero, but their weight decay moves them. The rule has none.
+  // The authors have feedback biases where they cancel: they enter nothing and get a
+  // gradient of zero, but their weight decay moves them. Our rules have none there.
   absl::Status LoadCancelledBiases() {
-    if (!case_.spec.has_ddtp_linear()) return absl::OkStatus();
-    for (int i = 1; i < network_.num_layers(); ++i) {
-      const std::string name = absl::StrCat("d", i);
-      if (!recorded_.tensors.contains(absl::StrCat("init/", name))) continue;
+    for (int l = 1; l <= network_.num_layers(); ++l) {
+      const std::string name = absl::StrCat("d", l);
+      const auto recorded = recorded_.tensors.find(absl::StrCat("init/", name));
+      if (recorded == recorded_.tensors.end()) continue;
+      if (absl::c_any_of(rule_->feedback_parameters(),
+                         [&](const Parameter<S>& own) { return own.name == name; })) {
+        continue;
+      }
       cancelled_biases_.push_back(
-          MakeParameter<double>(name, i, Matrix<double>::Zero(network_.size(i), 1)));
+          MakeParameter<S>(name, l, Matrix<S>::Zero(recorded->second.num_elements(), 1)));
     }
     return LoadParameters(absl::MakeSpan(cancelled_biases_));
   }
 
   absl::Status MakeOptimisers() {
-    const auto make = [this](const v1::Optimiser& spec, absl::Span<const Parameter<double>> of,
+    const auto make = [this](const v1::Optimiser& spec, absl::Span<const Parameter<S>> of,
                              double lr_divisor, absl::Span<const int> trained_layers) {
-      return Optimiser<double>::Create(spec, of, network_.num_layers(), lr_divisor, trained_layers);
+      return Optimiser<S>::Create(spec, of, network_.num_layers(), lr_divisor, trained_layers);
     };
     TP_ASSIGN_OR_RETURN(forward_, make(case_.spec.forward(), network_.parameters(),
                                        case_.forward_lr_divisor, case_.trained_layers));
@@ -113,20 +159,20 @@ class Replayer {
   absl::Status Forward(const std::string& prefix) {
     TP_ASSIGN_OR_RETURN(const Matrix<double> x,
                         SamplesOf(recorded_, absl::StrCat(prefix, "x"), network_.size(0)));
-    network_.Forward(x, pass_);
+    network_.Forward(x.template cast<S>(), pass_);
     return absl::OkStatus();
   }
 
   absl::Status Step(const std::string& prefix) {
     TP_RETURN_IF_ERROR(Forward(prefix));
     for (int l = 1; l <= network_.num_layers(); ++l) {
-      Put(absl::StrCat(prefix, "a", l), SamplesTensor(pass_.a[static_cast<size_t>(l)]));
-      Put(absl::StrCat(prefix, "h", l), SamplesTensor(pass_.h[static_cast<size_t>(l)]));
+      Put(absl::StrCat(prefix, "a", l), Preactivations(l));
+      Put(absl::StrCat(prefix, "h", l), InShape(l, pass_.h[static_cast<size_t>(l)]));
     }
     TP_RETURN_IF_ERROR(EvaluateLossOf(prefix));
     rule_->ComputeUpdate(network_, pass_);
     for (size_t l = 1; l < pass_.target.size(); ++l) {
-      Put(absl::StrCat(prefix, "target", l), SamplesTensor(pass_.target[l]));
+      Put(absl::StrCat(prefix, "target", l), InShape(static_cast<int>(l), pass_.target[l]));
     }
     PutGradients(prefix, network_.parameters());
     TP_RETURN_IF_ERROR(FeedbackStep(prefix));
@@ -140,12 +186,13 @@ class Replayer {
     const Index num_outputs = network_.size(network_.num_layers());
     const std::string name = absl::StrCat(prefix, "y");
     TP_ASSIGN_OR_RETURN(const Matrix<double> y, SamplesOf(recorded_, name, num_outputs));
-    const Matrix<double>& h = pass_.h.back();
+    const Matrix<S>& h = pass_.h.back();
     if (y.cols() != h.cols()) {
       return absl::InvalidArgumentError(
           absl::StrCat("tensor '", name, "' has ", y.cols(), " rows, the mini-batch ", h.cols()));
     }
-    const LossValue value = EvaluateLoss(case_.spec.loss(), h, y, &pass_.output_error);
+    const LossValue value =
+        EvaluateLoss<S>(case_.spec.loss(), h, y.template cast<S>(), &pass_.output_error);
     Put(absl::StrCat(prefix, "loss"), ScalarTensor(value.loss));
     if (recorded_.tensors.contains(absl::StrCat(prefix, "label"))) {
       const auto batch = static_cast<double>(h.cols());
@@ -159,7 +206,7 @@ class Replayer {
     const Parameters parameters = rule_->feedback_parameters();
     if (parameters.empty()) return absl::OkStatus();
     if (!case_.feedback_frozen) {
-      RecordedNoise noise(recorded_, prefix);
+      RecordedNoise<S> noise(recorded_, prefix);
       std::vector<double> losses;
       rule_->ComputeFeedbackUpdate(network_, pass_, noise, losses);
       TP_RETURN_IF_ERROR(noise.status());
@@ -188,23 +235,22 @@ class Replayer {
 
   void PutMetrics(const std::string& prefix) {
     if (case_.spec.has_bp()) return;  // none is recorded
-    const Subject<double> subject = {network_, pass_, rule_->feedback_parameters(), {}};
+    const Subject<S> subject = {network_, pass_, rule_->feedback_parameters(), {}};
     ComputeMetrics(subject, case_.metric_damping, [&](const std::string& name, double value) {
       Put(absl::StrCat(prefix, "metric/", name), ScalarTensor(value));
     });
   }
 
   void PutGradients(const std::string& prefix, Parameters parameters) {
-    for (const Parameter<double>& parameter : parameters) {
-      Put(absl::StrCat(prefix, "grad/", parameter.name),
-          ParameterTensor(parameter, parameter.gradient));
+    for (const Parameter<S>& parameter : parameters) {
+      if (parameter.is_fixed) continue;
+      Put(absl::StrCat(prefix, "grad/", parameter.name), InShape(parameter, parameter.gradient));
     }
   }
 
   void PutValues(const std::string& prefix, Parameters parameters) {
-    for (const Parameter<double>& parameter : parameters) {
-      Put(absl::StrCat(prefix, "after/", parameter.name),
-          ParameterTensor(parameter, parameter.value));
+    for (const Parameter<S>& parameter : parameters) {
+      Put(absl::StrCat(prefix, "after/", parameter.name), InShape(parameter, parameter.value));
     }
   }
 
@@ -212,19 +258,23 @@ class Replayer {
 
   const GoldenCase& case_;
   const SafetensorsFile& recorded_;
-  Network<double> network_;
-  std::unique_ptr<LearningRule<double>> rule_;
-  std::vector<Parameter<double>> cancelled_biases_;
-  std::optional<Optimiser<double>> forward_, feedback_, cancelled_;
-  Pass<double> pass_;
+  Network<S> network_;
+  std::unique_ptr<LearningRule<S>> rule_;
+  std::vector<Parameter<S>> cancelled_biases_;
+  std::optional<Optimiser<S>> forward_, feedback_, cancelled_;
+  Pass<S> pass_;
   SafetensorsFile computed_;
 };
 
 }  // namespace
 
+template <class S>
 absl::StatusOr<SafetensorsFile> Replay(const GoldenCase& golden_case,
                                        const SafetensorsFile& recorded) {
-  return Replayer(golden_case, recorded).Run();
+  return Replayer<S>(golden_case, recorded).Run();
 }
+
+template absl::StatusOr<SafetensorsFile> Replay<float>(const GoldenCase&, const SafetensorsFile&);
+template absl::StatusOr<SafetensorsFile> Replay<double>(const GoldenCase&, const SafetensorsFile&);
 
 }  // namespace tpsweep::trainer

@@ -8,9 +8,10 @@
 namespace tpsweep::trainer {
 
 // Starts from the recorded parameters, uses the recorded batches and noise, makes
-// the recorded number of steps in double, and returns every tensor that was
-// computed, under the names of the case. kInvalidArgument if a tensor that is
-// needed is missing or has another shape.
+// the recorded number of steps in S (float or double), and returns every tensor that
+// was computed, in float64 and under the names of the case. kInvalidArgument if a tensor
+// that is needed is missing or has another shape.
+template <class S>
 absl::StatusOr<SafetensorsFile> Replay(const GoldenCase& golden_case,
                                        const SafetensorsFile& recorded);
 

@@ -1,7 +1,9 @@
 #include "worker/trainer/run/batches.h"
 
 #include <algorithm>
+#include <type_traits>
 
+#include "absl/strings/str_cat.h"
 #include "worker/trainer/loss.h"
 
 namespace tpsweep::trainer {
@@ -9,7 +11,9 @@ namespace {
 
 v1::Normalisation NormalisationOf(const v1::Dataset& spec) {
   if (spec.normalisation() != v1::NORMALISATION_PRESET) return spec.normalisation();
-  return spec.name() == "mnist" ? v1::NORMALISATION_STANDARD : v1::NORMALISATION_UNIT;
+  if (spec.name() == "mnist") return v1::NORMALISATION_STANDARD;
+  if (spec.name() == "cifar10") return v1::NORMALISATION_SYMMETRIC;
+  return v1::NORMALISATION_UNIT;
 }
 
 double Normalised(v1::Normalisation normalisation, int byte) {
@@ -24,7 +28,34 @@ double Normalised(v1::Normalisation normalisation, int byte) {
   }
 }
 
+absl::string_view NameOf(v1::Normalisation normalisation) {
+  switch (normalisation) {
+    case v1::NORMALISATION_STANDARD:
+      return "standard";
+    case v1::NORMALISATION_SYMMETRIC:
+      return "symmetric";
+    default:
+      return "unit";
+  }
+}
+
 }  // namespace
+
+absl::Status CheckSpecFitsData(const v1::TrainingSpec& spec, const DataSet& data) {
+  if (!data.is_classification && spec.loss() == v1::LOSS_CROSS_ENTROPY) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("loss: cross_entropy needs classes, but data set ", data.name,
+                     " has real-valued targets; set loss: mse"));
+  }
+  const v1::Normalisation normalisation = spec.dataset().normalisation();
+  if (normalisation != v1::NORMALISATION_PRESET &&
+      !std::holds_alternative<std::vector<uint8_t>>(data.train.inputs)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("dataset.normalisation: ", NameOf(normalisation), " is for pixel bytes, but ",
+                     data.name, " holds numbers, which are used as they are; legal: preset"));
+  }
+  return absl::OkStatus();
+}
 
 template <class S>
 Batches<S>::Batches(const v1::TrainingSpec& spec, const DataSet& data)
@@ -41,16 +72,36 @@ void Batches<S>::Gather(const Samples& samples, absl::Span<const int32_t> indice
   const auto size = static_cast<Index>(indices.size());
   const int64_t width = data_.shape.size();
   batch.x.resize(width, size);
-  batch.labels.resize(indices.size());
-  for (Index column = 0; column < size; ++column) {
-    const auto index = static_cast<int64_t>(indices[static_cast<size_t>(column)]);
-    const uint8_t* bytes = samples.inputs.data() + index * width;
-    std::transform(bytes, bytes + width, batch.x.col(column).data(),
-                   [this](uint8_t byte) { return value_of_[byte]; });
-    batch.labels[static_cast<size_t>(column)] = samples.labels[static_cast<size_t>(index)];
-  }
+  std::visit(
+      [&](const auto& inputs) {
+        for (Index column = 0; column < size; ++column) {
+          const auto* sample = inputs.data() + indices[static_cast<size_t>(column)] * width;
+          std::transform(sample, sample + width, batch.x.col(column).data(), [this](auto value) {
+            if constexpr (std::is_same_v<decltype(value), uint8_t>) {
+              return value_of_[value];
+            } else {
+              return static_cast<S>(value);
+            }
+          });
+        }
+      },
+      samples.inputs);
+
+  batch.labels.clear();
   batch.y.resize(data_.num_outputs, size);
-  FillOneHot<S>(batch.labels, target_height_, batch.y);
+  if (data_.is_classification) {
+    for (const int32_t index : indices) {
+      batch.labels.push_back(samples.labels[static_cast<size_t>(index)]);
+    }
+    FillOneHot<S>(batch.labels, target_height_, batch.y);
+    return;
+  }
+  for (Index column = 0; column < size; ++column) {
+    const double* row =
+        samples.targets.data() + indices[static_cast<size_t>(column)] * data_.num_outputs;
+    std::transform(row, row + data_.num_outputs, batch.y.col(column).data(),
+                   [](double value) { return static_cast<S>(value); });
+  }
 }
 
 template class Batches<float>;

@@ -1,10 +1,11 @@
-// Makes mini-batches of numbers from the bytes of a data set.
+// Makes mini-batches from the samples of a data set.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "tpsweep/v1/training.pb.h"
 #include "worker/trainer/data/data_set.h"
@@ -16,9 +17,13 @@ namespace tpsweep::trainer {
 template <class S>
 struct Batch {
   Matrix<S> x;              // (n_0, B) inputs
-  std::vector<int> labels;  // B
+  std::vector<int> labels;  // B; empty for regression
   Matrix<S> y;              // (n_L, B) targets of the output
 };
+
+// kInvalidArgument, with the field, if the set has not what `spec` asks of it: classes
+// for the loss cross_entropy, pixel bytes for a normalisation.
+absl::Status CheckSpecFitsData(const v1::TrainingSpec& spec, const DataSet& data);
 
 // Immutable after construction; `data` must outlive it.
 template <class S>
@@ -31,7 +36,7 @@ class Batches {
 
  private:
   const DataSet& data_;
-  std::array<S, 256> value_of_;  // of each byte, normalised
+  std::array<S, 256> value_of_;  // of each pixel byte, normalised
   double target_height_;
 };
 

@@ -20,6 +20,7 @@ struct EpochStatistics {
   // Sums over the samples trained on, each before the update from its batch.
   double loss_sum = 0;
   int64_t num_misclassified = 0;
+  double batch_error_sum = 0;  // over mini-batches, of the fraction misclassified in each
 
   // One entry a layer; kNone where the rule has no such thing.
   std::vector<double> feedback_loss_sum;  // as loss_sum, by the layer reconstructed
@@ -33,6 +34,7 @@ void VisitStatistics(Statistics& statistics, Visitor& visit) {
   visit("statistics/seconds", statistics.seconds);
   visit("statistics/loss_sum", statistics.loss_sum);
   visit("statistics/num_misclassified", statistics.num_misclassified);
+  visit("statistics/batch_error_sum", statistics.batch_error_sum);
   visit("statistics/feedback_loss_sum", statistics.feedback_loss_sum);
   visit("statistics/target_norm", statistics.target_norm);
   visit("statistics/update_norm", statistics.update_norm);

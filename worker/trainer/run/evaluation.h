@@ -14,12 +14,16 @@ namespace tpsweep::trainer {
 struct Evaluation {
   double loss = 0;   // mean over the samples
   double error = 0;  // fraction of the samples
+  // Mean over mini-batches of the fraction within each: the last, short one weighs
+  // as much as the others. What the authors of [TF] report.
+  double error_batch_mean = 0;
 };
 
-// Samples `indices` of `samples`, at least one. Passes are made in the precision
-// of the network, sums in double.
+// Samples `indices` of `samples`, at least one, in mini-batches of `batch_size` as
+// far as error_batch_mean goes. Passes are made in the precision of the network,
+// sums in double.
 template <class S>
 Evaluation Evaluate(const Network<S>& network, v1::Loss loss, const Batches<S>& batches,
-                    const Samples& samples, absl::Span<const int32_t> indices);
+                    int64_t batch_size, const Samples& samples, absl::Span<const int32_t> indices);
 
 }  // namespace tpsweep::trainer

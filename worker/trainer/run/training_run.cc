@@ -1,6 +1,7 @@
 #include "worker/trainer/run/training_run.h"
 
 #include "common/status_macros.h"
+#include "worker/trainer/run/batches.h"
 #include "worker/trainer/run/state_file.h"
 #include "worker/trainer/run/typed_run.h"
 
@@ -43,7 +44,8 @@ class EmptyRun final : public TrainingRun {
 absl::StatusOr<std::unique_ptr<TrainingRun>> TrainingRun::Create(const v1::TrainingSpec& spec,
                                                                  DataSetCache& data) {
   if (spec.epochs() == 0) return std::make_unique<EmptyRun>(spec);
-  TP_ASSIGN_OR_RETURN(std::shared_ptr<const DataSet> set, data.Get(spec.dataset().name()));
+  TP_ASSIGN_OR_RETURN(std::shared_ptr<const DataSet> set, data.Get(spec.dataset()));
+  TP_RETURN_IF_ERROR(CheckSpecFitsData(spec, *set));
   return spec.precision() == v1::PRECISION_FLOAT64 ? TypedRun<double>::Create(spec, std::move(set))
                                                    : TypedRun<float>::Create(spec, std::move(set));
 }

@@ -6,11 +6,21 @@
 //                                      update from its mini-batch
 //   validation/loss, validation/error  after the epoch; absent without validation set
 //   test/loss, test/error              after the epoch
+//   train/error_batch_mean, validation/..., test/...
+//                                      mean over mini-batches of the error in each
+//   selected/epoch                     the epoch with the smallest validation error so
+//                                      far (the first such); by validation loss where
+//                                      there are no errors; absent without validation set
+//   selected/train_loss, _error, selected/validation_..., selected/test_...
+//                                      what was reported at that epoch
+//   best/test_error, best/train_error, best/train_loss
+//                                      the smallest so far
 //   feedback/loss                      mean over the feedback paths and the epoch's
 //                                      training mini-batches; absent if none learns
 //   seconds                            of training, forward and feedback, without evaluation
 //   samples_per_second                 training samples over `seconds`
-// Losses are exact means over samples, errors are fractions. Vectors have one
+// Losses are exact means over samples, errors are fractions (absent where the targets
+// are real values, which have no classes). Vectors have one
 // entry a layer, not-a-number where a layer has no such thing:
 //   layer/parameter_norm               Frobenius norm of W[l]
 //   layer/update_norm                  of the change of W[l] in the epoch's last step
@@ -40,7 +50,8 @@ class TrainingRun {
   enum class End {
     kCompleted,   // all epochs are done
     kStopped,     // `stop` said so; Checkpoint() is where to go on
-    kInfeasible,  // a loss or a parameter is no longer finite; the message says where
+    kInfeasible,  // a loss or a parameter is no longer finite (the message says where),
+                  // or the run is hopeless; its last epoch is reported then
   };
   struct Result {
     End end;

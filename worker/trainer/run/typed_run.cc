@@ -14,6 +14,7 @@
 #include "worker/trainer/loss.h"
 #include "worker/trainer/measure/vectors.h"
 #include "worker/trainer/parallel.h"
+#include "worker/trainer/run/epoch_measurement.h"
 #include "worker/trainer/run/evaluation.h"
 #include "worker/trainer/run/state_file.h"
 
@@ -111,10 +112,13 @@ TrainingRun::Result TypedRun<S>::Train(const std::function<void(const v1::Measur
     if (divergence) return {End::kInfeasible, *std::move(divergence)};
     if (!is_epoch_over) continue;
 
-    v1::Measurement measurement = MeasureEpoch();
+    v1::Measurement measurement = Measure();
     measurement.set_wall_seconds(absl::ToDoubleSeconds(clock.Elapsed() - start));
     statistics_ = EpochStatistics(network_.num_layers());
     report(measurement);
+    if (std::optional<std::string> why = CheckHope(measurement)) {
+      return {End::kInfeasible, *std::move(why)};
+    }
     if (epoch_done) epoch_done();
     mark = clock.Elapsed();
   }
@@ -158,9 +162,10 @@ auto TypedRun<S>::BeginStep() -> Divergence {
   const LossValue value =
       EvaluateLoss<S>(spec_.loss(), pass_.h.back(), batch_.y, &pass_.output_error);
   if (Divergence divergence = CheckLoss(value.loss)) return divergence;
-  const auto size = static_cast<double>(batch_.labels.size());
+  const auto size = static_cast<double>(batch_.x.cols());
   statistics_.loss_sum += value.loss * size;
   statistics_.num_misclassified += value.num_misclassified;
+  statistics_.batch_error_sum += static_cast<double>(value.num_misclassified) / size;
 
   rule_->ComputeUpdate(network_, pass_);
   for (const Parameter<S>& parameter : network_.parameters()) {
@@ -315,51 +320,41 @@ std::string TypedRun<S>::Where() const {
 }
 
 template <class S>
-v1::Measurement TypedRun<S>::MeasureEpoch() const {
-  v1::Measurement measurement;
+v1::Measurement TypedRun<S>::Measure() {
+  const auto num_train = static_cast<int64_t>(split_.train.size());
+  const auto evaluate = [this](const Samples& samples,
+                               const std::vector<int32_t>& indices) -> std::optional<Evaluation> {
+    if (indices.empty()) return std::nullopt;
+    return Evaluate<S>(network_, spec_.loss(), batches_, spec_.batch_size(), samples, indices);
+  };
+  const EpochScores scores = {
+      .has_errors = data_->is_classification,
+      .train = TrainEvaluation(statistics_, num_train, schedule_.batches_per_pass()),
+      .validation = evaluate(data_->train, split_.validation),
+      .test = evaluate(data_->test, split_.test)};
+  selection_.Add(position_.epoch, scores);
+
+  v1::Measurement measurement = MeasureEpoch(network_, scores, selection_, statistics_, num_train);
   measurement.set_sequence(position_.epoch +
                            measurer_.NumReportsBefore(schedule_.Steps(position_)));
   measurement.set_step(schedule_.Steps(position_));
   measurement.set_epoch(position_.epoch);
-
-  auto& scalars = *measurement.mutable_scalars();
-  const auto num_train = static_cast<double>(split_.train.size());
-  scalars["train/loss"] = statistics_.loss_sum / num_train;
-  scalars["train/error"] = static_cast<double>(statistics_.num_misclassified) / num_train;
-  const auto evaluate = [&](const std::string& part, const Samples& samples,
-                            const std::vector<int32_t>& indices) {
-    if (indices.empty()) return;
-    const Evaluation value = Evaluate<S>(network_, spec_.loss(), batches_, samples, indices);
-    scalars[part + "/loss"] = value.loss;
-    scalars[part + "/error"] = value.error;
-  };
-  evaluate("validation", data_->train, split_.validation);
-  evaluate("test", data_->test, split_.test);
-  scalars["seconds"] = statistics_.seconds;
-  scalars["samples_per_second"] = num_train / statistics_.seconds;
-
-  std::vector<double> parameter_norm;
-  for (int l = 1; l <= network_.num_layers(); ++l) {
-    parameter_norm.push_back(Norm(network_.weight(l).value));
-  }
-  AddVector("layer/parameter_norm", parameter_norm, measurement);
-  AddVector("layer/update_norm", statistics_.update_norm, measurement);
-  AddVector("layer/target_norm", statistics_.target_norm, measurement);
-  std::vector<double> losses = statistics_.feedback_loss_sum;
-  double sum = 0;
-  int num_paths = 0;
-  for (double& loss : losses) {
-    loss /= num_train;
-    if (std::isnan(loss)) continue;
-    sum += loss;
-    ++num_paths;
-  }
-  AddVector("layer/feedback_loss", losses, measurement);
-  if (num_paths > 0) scalars["feedback/loss"] = sum / num_paths;
   if (search_ && position_.epoch == spec_.measure().damping_search_epoch()) {
     search_->AddResults(measurement);
   }
   return measurement;
+}
+
+template <class S>
+auto TypedRun<S>::CheckHope(const v1::Measurement& measurement) const -> Divergence {
+  const v1::Hopeless& hopeless = spec_.hopeless();
+  const auto error = measurement.scalars().find("train/error");
+  if (hopeless.from_epoch() == 0 || measurement.epoch() < hopeless.from_epoch() ||
+      error == measurement.scalars().end() || !(error->second > hopeless.max_train_error())) {
+    return std::nullopt;
+  }
+  return absl::StrCat("hopeless: train/error ", error->second, " after epoch ", measurement.epoch(),
+                      " is above hopeless.max_train_error ", hopeless.max_train_error());
 }
 
 template <class S>
@@ -384,6 +379,7 @@ std::string TypedRun<S>::Checkpoint() const {
   StateWriter writer(file);
   VisitPosition(position_, writer);
   VisitStatistics(statistics_, writer);
+  VisitSelection(selection_, writer);
   if (search_) VisitDampingSearch(*search_, writer);
   VisitTensors(*this, position_.is_within_step(), writer);
   return SerializeSafetensors(file);
@@ -399,13 +395,16 @@ absl::Status TypedRun<S>::Restore(absl::string_view checkpoint) {
   StateReader reader(file);
   Position position;
   EpochStatistics statistics(network_.num_layers());
-  std::optional<DampingSearch> search = search_;
+  Selection selection;
   VisitPosition(std::as_const(position), checker);
   VisitStatistics(std::as_const(statistics), checker);
+  VisitSelection(std::as_const(selection), checker);
+  std::optional<DampingSearch> search = search_;
   if (search) VisitDampingSearch(std::as_const(*search), checker);
   TP_RETURN_IF_ERROR(checker.status());
   VisitPosition(position, reader);
   VisitStatistics(statistics, reader);
+  VisitSelection(selection, reader);
   if (search) VisitDampingSearch(*search, reader);
   VisitTensors(std::as_const(*this), position.is_within_step(), checker);
   TP_RETURN_IF_ERROR(checker.Finish());
@@ -418,13 +417,20 @@ absl::Status TypedRun<S>::Restore(absl::string_view checkpoint) {
         "checkpoint: it is beyond epochs: ", spec_.epochs(), " (", position.epoch, " are done)"));
   }
   if (!(statistics.seconds >= 0) || !std::isfinite(statistics.seconds) ||
-      !std::isfinite(statistics.loss_sum) || statistics.num_misclassified < 0 ||
+      !std::isfinite(statistics.loss_sum) || !(statistics.batch_error_sum >= 0) ||
+      statistics.num_misclassified < 0 ||
       statistics.num_misclassified > static_cast<int64_t>(split_.train.size())) {
     return absl::InvalidArgumentError("checkpoint: the statistics of its epoch are not legal");
+  }
+  if (selection.epoch < 0 || selection.epoch > position.epoch) {
+    return absl::InvalidArgumentError(absl::StrCat("checkpoint: its selected epoch ",
+                                                   selection.epoch, " is not one of the ",
+                                                   position.epoch, " that are done"));
   }
 
   position_ = position;
   statistics_ = std::move(statistics);
+  selection_ = selection;
   search_ = std::move(search);
   VisitTensors(*this, position.is_within_step(), reader);
   forward_.set_num_steps(schedule_.Steps(position));

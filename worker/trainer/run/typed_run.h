@@ -19,6 +19,7 @@
 #include "worker/trainer/run/batches.h"
 #include "worker/trainer/run/epoch_statistics.h"
 #include "worker/trainer/run/schedule.h"
+#include "worker/trainer/run/selection.h"
 #include "worker/trainer/run/training_run.h"
 
 namespace tpsweep::trainer {
@@ -59,7 +60,10 @@ class TypedRun final : public TrainingRun {
   Divergence CheckParameters() const;
   std::string Where() const;  // "at step 17 (epoch 1)"
 
-  v1::Measurement MeasureEpoch() const;
+  // Of the epoch that has just ended, which selection_ then knows of.
+  v1::Measurement Measure();
+  // Why a run that measured this does not go on.
+  Divergence CheckHope(const v1::Measurement& measurement) const;
 
   // What measure of the spec asks for, on the mini-batch whose update has just been
   // computed. Off the training path.
@@ -87,6 +91,7 @@ class TypedRun final : public TrainingRun {
   Optimiser<S> feedback_;
   Position position_;
   EpochStatistics statistics_;
+  Selection selection_;
   std::optional<DampingSearch> search_;  // if the spec asks for one
 
   // Waits to be reported, and what it took.

@@ -1,0 +1,70 @@
+// The fields of each learning rule, complete, for tests of the trainer.
+#pragma once
+
+#include <string>
+
+#include "tpsweep/v1/training.pb.h"
+
+namespace tpsweep {
+
+// Names of rules that are options of another in the contract; SetRule knows them too.
+inline constexpr const char* kRuleVariants[] = {"ddtp_mlp", "ddtp_rhl_rec"};
+
+// Small sizes where the rule has any.
+inline void SetRule(const std::string& rule, v1::TrainingSpec& spec) {
+  const auto set = [](auto& fields, double eta, double sigma) {
+    fields.set_target_stepsize(eta);
+    fields.set_sigma(sigma);
+  };
+  if (rule == "bp") spec.mutable_bp();
+  if (rule == "dtp") {
+    set(*spec.mutable_dtp(), 0.1, 0.1);
+    spec.mutable_dtp()->set_feedback_activation(v1::ACTIVATION_TANH);
+  }
+  if (rule == "dtpdrl") {
+    set(*spec.mutable_dtpdrl(), 0.05, 0.05);
+    spec.mutable_dtpdrl()->set_feedback_activation(v1::ACTIVATION_TANH);
+  }
+  if (rule == "ddtp_linear" || rule == "ddtp_mlp") {
+    v1::DdtpLinearRule& fields = *spec.mutable_ddtp_linear();
+    set(fields, 0.05, 0.05);
+    fields.set_last_hidden_bias(false);
+    fields.set_feedback_hidden_activation(v1::ACTIVATION_TANH);
+    fields.set_feedback_activation(v1::ACTIVATION_LINEAR);
+    fields.set_recurrent_input(false);
+    if (rule == "ddtp_mlp") {
+      fields.add_feedback_hidden(9);
+      fields.add_feedback_hidden(7);
+      fields.set_feedback_activation(v1::ACTIVATION_TANH);
+      fields.set_recurrent_input(true);
+    }
+  }
+  if (rule == "ddtp_rhl" || rule == "ddtp_rhl_rec") {
+    v1::DdtpRhlRule& fields = *spec.mutable_ddtp_rhl();
+    set(fields, 0.05, 0.05);
+    fields.set_random_units(40);
+    fields.set_recurrent_input(rule == "ddtp_rhl_rec");
+    fields.set_feedback_activation(v1::ACTIVATION_TANH);
+  }
+  if (rule == "ddtp_control") set(*spec.mutable_ddtp_control(), 0.05, 0.05);
+  if (rule == "gnt") {
+    spec.mutable_gnt()->set_damping(0);
+    spec.mutable_gnt()->set_target_stepsize(1);
+    spec.mutable_gnt()->set_weight_update(v1::GNT_WEIGHT_UPDATE_GRADIENT);
+    spec.mutable_gnt()->set_norm_ratio(1);
+  }
+  if (rule == "dfa") {
+    spec.mutable_dfa()->set_target_stepsize(1);
+    spec.mutable_dfa()->set_last_hidden_bias(false);
+  }
+}
+
+// t at the end of the rule's feedback paths, where it is a field.
+inline void SetFeedbackActivation(v1::Activation t, v1::TrainingSpec& spec) {
+  if (spec.has_dtp()) spec.mutable_dtp()->set_feedback_activation(t);
+  if (spec.has_dtpdrl()) spec.mutable_dtpdrl()->set_feedback_activation(t);
+  if (spec.has_ddtp_rhl()) spec.mutable_ddtp_rhl()->set_feedback_activation(t);
+  if (spec.has_ddtp_linear()) spec.mutable_ddtp_linear()->set_feedback_activation(t);
+}
+
+}  // namespace tpsweep

@@ -1,0 +1,39 @@
+// The golden cases of this folder.
+#pragma once
+
+#include <cstdlib>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace tpsweep {
+
+inline constexpr const char* kDenseCases[] = {
+    "bp_sigmoid_relu",
+    "bp_softmax",
+    "ddtp_control_softmax",
+    "ddtp_linear_frozen",
+    "ddtp_linear_sigmoid_damplist",
+    "ddtp_linear_softmax",
+    "ddtp_rhl_rec_softmax",
+    "ddtp_rhl_softmax",
+    "dfa_softmax",
+    "dtp_regression_pretrained",
+    "dtp_softmax_tanh",
+    "dtpdrl_softmax_tanh",
+    "gnt_regression_damped",
+    "gnt_softmax",
+};
+
+inline constexpr const char* kConvCases[] = {
+    "conv_bp",
+    "conv_ddtp_control",
+    "conv_ddtp_linear",
+    "conv_dfa",
+};
+
+inline std::string CasePath(const std::string& name) {
+  return absl::StrCat(std::getenv("TPSWEEP_SOURCE_DIR"), "/tests/golden/", name, ".safetensors");
+}
+
+}  // namespace tpsweep

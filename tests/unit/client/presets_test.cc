@@ -1,0 +1,189 @@
+// The embedded presets and spaces: each is legal as it stands.
+#include "client/presets.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "client/spec_file.h"
+#include "common/spec/field_path.h"
+#include "common/spec/resolve.h"
+#include "common/spec/space.h"
+#include "common/spec/validate.h"
+#include "common/spec/values.h"
+#include "tests/fakes/status_matchers.h"
+
+namespace tpsweep::client {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+v1::StudySpec Preset(absl::string_view name, const std::string& space = "") {
+  const auto spec = LoadStudy({.preset = std::string(name), .space = space});
+  EXPECT_THAT(spec, IsOk()) << name;
+  return spec.value_or(v1::StudySpec());
+}
+
+// As its only run trains it.
+v1::TrainingSpec Training(absl::string_view name) {
+  const auto training = spec::Configure(Preset(name), v1::Trial(), 0);
+  EXPECT_THAT(training, IsOk()) << name;
+  return training.value_or(v1::TrainingSpec());
+}
+
+std::string RuleOf(const v1::StudySpec& spec) {
+  const v1::TrainingSpec& training = spec.training();
+  const auto* oneof = training.GetDescriptor()->FindOneofByName("rule");
+  return training.GetReflection()->GetOneofFieldDescriptor(training, oneof)->name();
+}
+
+TEST(Presets, AreLegalAndAreWhatTheirNamesSay) {
+  EXPECT_EQ(presets::Presets().size(), 83u);
+  for (const presets::File& file : presets::Presets()) {
+    const v1::StudySpec spec = Preset(file.name);
+    EXPECT_EQ(spec.study(), file.name);
+    EXPECT_EQ(ExpectedRuns(spec), 1) << file.name;
+    EXPECT_THAT(Summary(file), testing::EndsWith(".")) << file.name;
+    EXPECT_EQ(Summary(file).find('#'), std::string::npos) << file.name;
+    const v1::TrainingSpec& training = spec.training();
+    const bool is_frozen = absl::StrContains(file.name, "frozen");
+    EXPECT_EQ(training.trained_layers_size(), is_frozen ? 1 : 0) << file.name;
+    const bool is_train = absl::StrContains(file.name, "_train");
+    EXPECT_EQ(spec.objective().metric() == "train/loss", is_train) << file.name;
+    EXPECT_EQ(training.dataset().validation() == 0, is_train) << file.name;
+    const bool is_conv = absl::StrContains(file.name, "Conv");
+    EXPECT_EQ(training.network().layers_size(), is_conv ? 3 : 0) << file.name;
+    EXPECT_EQ(training.forward().lr_size(), is_conv ? 4 : 1) << file.name;
+  }
+}
+
+TEST(Presets, TrainByTheRuleOfTheirName) {
+  for (const auto& [part, rule] :
+       {std::pair("BP", "bp"), std::pair("DFA", "dfa"), std::pair("DTP", "dtp"),
+        std::pair("DTPDRL", "dtpdrl"), std::pair("DDTPlinear", "ddtp_linear"),
+        std::pair("DDTPRHL_extrafb", "ddtp_rhl"), std::pair("DDTPControl", "ddtp_control")}) {
+    for (const char* data : {"mnist_", "fashion_mnist_", "cifar10_"}) {
+      EXPECT_EQ(RuleOf(Preset(absl::StrCat(data, part))), rule) << data << part;
+    }
+  }
+  EXPECT_EQ(RuleOf(Preset("cifar10_DDTPConv")), "ddtp_linear");
+  EXPECT_EQ(RuleOf(Preset("cifar10_DDTPControlConv")), "ddtp_control");
+  EXPECT_EQ(RuleOf(Preset("toy_output_space_GNT")), "gnt");
+}
+
+TEST(Presets, HoldTheNumbersOfThePaperExactly) {
+  const v1::TrainingSpec linear = Training("fashion_mnist_DDTPlinear");
+  EXPECT_THAT(linear.network().hidden(), ElementsAre(256, 256, 256, 256, 256));
+  EXPECT_EQ(linear.ddtp_linear().target_stepsize(), 0.0172503975);
+  EXPECT_EQ(linear.ddtp_linear().sigma(), 0.098572592);
+  EXPECT_FALSE(linear.ddtp_linear().last_hidden_bias());
+  EXPECT_THAT(linear.forward().lr(), ElementsAre(8.70356759e-06));
+  EXPECT_TRUE(linear.normalize_lr());
+  EXPECT_EQ(linear.forward().adam().beta1(), 0.99);
+  EXPECT_THAT(linear.feedback().adam().epsilon(), ElementsAre(3.10816624e-08));
+  EXPECT_EQ(linear.feedback().weight_decay(), 5.78268984e-06);
+  EXPECT_EQ(linear.feedback_schedule().pretraining_epochs(), 6);
+  EXPECT_EQ(linear.feedback_schedule().extra_epochs(), 1);
+  EXPECT_EQ(linear.epochs(), 100);
+  EXPECT_EQ(linear.precision(), v1::PRECISION_FLOAT64);
+
+  const v1::TrainingSpec conv = Training("cifar10_DFAConv_train");
+  EXPECT_THAT(conv.forward().lr(),
+              ElementsAre(0.000261251891, 0.000570902704, 0.000671647951, 0.00079061864));
+  EXPECT_TRUE(conv.dfa().last_hidden_bias());
+  EXPECT_EQ(conv.epochs(), 300);
+
+  const v1::TrainingSpec control = Training("cifar10_DDTPControl");
+  EXPECT_EQ(control.ddtp_control().sigma(), 0.0783491879);
+  EXPECT_EQ(Training("cifar10_BP").epochs(), 150);
+  EXPECT_EQ(Training("cifar10_BP").precision(), v1::PRECISION_FLOAT32);
+}
+
+TEST(Presets, AreFoundByNameOrByNearlyIt) {
+  EXPECT_THAT(FindPreset("mnist_BP"), IsOk());
+  EXPECT_THAT(FindPreset("fashion_mnist_DDTPlinar"),
+              StatusIs(absl::StatusCode::kNotFound,
+                       HasSubstr("'fashion_mnist_DDTPlinar' is not a preset; did you mean "
+                                 "'fashion_mnist_DDTPlinear'? (all of them: tpsweep describe "
+                                 "presets)")));
+  EXPECT_THAT(FindSpace("xyz"), StatusIs(absl::StatusCode::kNotFound,
+                                         "'xyz' is not a space (all of them: tpsweep describe "
+                                         "spaces)"));
+}
+
+// A dense preset of each rule.
+const std::map<std::string, std::string>& PresetOfRule() {
+  static const auto* const presets =
+      new std::map<std::string, std::string>{{"bp", "mnist_BP"},
+                                             {"dfa", "mnist_DFA"},
+                                             {"dtp", "mnist_DTP_pretrained"},
+                                             {"dtpdrl", "mnist_DTPDRL"},
+                                             {"ddtp_linear", "mnist_DDTPlinear"},
+                                             {"ddtp_rhl", "mnist_DDTPRHL"},
+                                             {"ddtp_control", "mnist_DDTPControl"},
+                                             {"gnt", "toy_output_space_GNT"}};
+  return *presets;
+}
+
+TEST(Spaces, AreThereForEveryRuleAndTakeThePlaceOfFixedValues) {
+  EXPECT_EQ(presets::Spaces().size(), PresetOfRule().size());
+  for (const presets::File& file : presets::Spaces()) {
+    SpecSource source = {.preset = PresetOfRule().at(std::string(file.name)),
+                         .space = std::string(file.name)};
+    if (source.space == "gnt") source.settings = {"training.forward.algorithm=adam"};
+    const auto spec = LoadStudy(source);
+    TP_ASSERT_OK(spec) << file.name;
+    EXPECT_EQ(ExpectedRuns(*spec), 50) << file.name;
+    EXPECT_GE(spec->space_size(), 4) << file.name;
+    EXPECT_THAT(Summary(file), testing::EndsWith(".")) << file.name;
+  }
+}
+
+bool Holds(const v1::Parameter& parameter, const google::protobuf::Value& value) {
+  if (parameter.has_choice()) {
+    const auto& values = parameter.choice().values();
+    return std::any_of(values.begin(), values.end(), [&](const google::protobuf::Value& one) {
+      return one.number_value() == value.number_value();
+    });
+  }
+  const v1::Interval& interval = parameter.log();
+  return interval.low() <= value.number_value() && value.number_value() <= interval.high();
+}
+
+// What a preset fixes, of a list the first element; 0 where there is no weight decay.
+TEST(Spaces, HoldEveryDensePreset) {
+  int num_checked = 0;
+  for (const presets::File& file : presets::Presets()) {
+    const v1::StudySpec preset = Preset(file.name);
+    if (preset.training().network().layers_size() > 0 || absl::StartsWith(file.name, "toy")) {
+      continue;
+    }
+    const v1::StudySpec searched = Preset(file.name, RuleOf(preset));
+    for (const v1::Parameter& parameter : searched.space()) {
+      const auto where = spec::ResolvePath(*v1::StudySpec::descriptor(), parameter.path());
+      TP_ASSERT_OK(where);
+      const auto* holder = spec::FindHolder(preset, *where);
+      ASSERT_NE(holder, nullptr) << file.name << " " << parameter.path();
+      const auto value =
+          spec::GetElement(*holder, *where->field, where->field->is_repeated() ? 0 : -1);
+      if (value.number_value() == 0) continue;
+      EXPECT_TRUE(Holds(parameter, value))
+          << file.name << " " << parameter.path() << " " << value.number_value();
+      ++num_checked;
+    }
+  }
+  EXPECT_GT(num_checked, 500);
+}
+
+TEST(Spaces, SearchNothingOfAnotherRule) {
+  EXPECT_THAT(LoadStudy({.preset = "mnist_BP", .space = "dtp"}).status().message(),
+              HasSubstr("exists only where training.rule is dtp, but it is bp"));
+}
+
+}  // namespace
+}  // namespace tpsweep::client

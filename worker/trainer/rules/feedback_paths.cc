@@ -1,0 +1,129 @@
+#include "worker/trainer/rules/feedback_paths.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/random.h"
+#include "worker/trainer/affine.h"
+#include "worker/trainer/elementwise.h"
+#include "worker/trainer/gemm.h"
+#include "worker/trainer/initialiser.h"
+
+namespace tpsweep::trainer {
+
+template <class S>
+void FeedbackPaths<S>::AddPath(const FeedbackPathShape& shape, v1::Initialiser initialiser,
+                               uint64_t seed) {
+  const size_t depth = shape.widths.size() - 1;
+  const uint64_t path_seed = DeriveSeed(seed, static_cast<uint64_t>(shape.layer));
+  Path path;
+  path.shape = shape;
+  for (size_t j = 1; j <= depth; ++j) {
+    // A path of one matrix has the plain names Q1, d1 and the stream of a linear rule.
+    const std::string step = depth == 1 ? "" : absl::StrCat(".", j);
+    const bool is_last = j == depth;
+    const Index rows = shape.widths[j];
+    Index cols = shape.widths[j - 1];
+    if (j == 1 && shape.is_recurrent) cols += shape.widths.back();
+    Matrix<S> weights(rows, cols);
+    InitialiseFeedback(initialiser,
+                       depth == 1 ? path_seed : DeriveSeed(path_seed, static_cast<uint64_t>(j)),
+                       weights);
+    path.weight_at.push_back(static_cast<int>(parameters_.size()));
+    parameters_.push_back(
+        MakeParameter(absl::StrCat("Q", shape.layer, step), shape.layer, std::move(weights)));
+    path.bias_at.push_back(-1);
+    if (!(is_last ? shape.has_last_bias : shape.has_hidden_bias)) continue;
+    path.bias_at.back() = static_cast<int>(parameters_.size());
+    parameters_.push_back(MakeParameter<S>(absl::StrCat("d", shape.layer, step), shape.layer,
+                                           Matrix<S>::Zero(rows, 1)));
+  }
+  path.z.resize(depth + 1);
+  path.u.resize(depth + 1);
+  path.dz.resize(depth + 1);
+  paths_.push_back(std::move(path));
+}
+
+template <class S>
+void FeedbackPaths<S>::SetTarget(int i, const ConstMatrixRef<S>& y_target,
+                                 const ConstMatrixRef<S>& y, Pass<S>& pass) {
+  Path& path = paths_[static_cast<size_t>(i) - 1];
+  const auto at = static_cast<size_t>(i);
+  const Index batch = y.cols();
+  SetInputs(path, y_target, y, pass.h[at]);
+  // Products of the same shape, so that equal columns give equal bits.
+  Evaluate(path, 0, batch);
+  Evaluate(path, batch, batch);
+  const Matrix<S>& g = path.u.back();
+  Subtract<S>(g.leftCols(batch), g.rightCols(batch), pass.displacement[at]);
+  Add<S>(pass.h[at], pass.displacement[at], pass.target[at]);
+}
+
+template <class S>
+double FeedbackPaths<S>::Reconstruct(int i, double sigma, const ConstMatrixRef<S>& sigma_xi,
+                                     const ConstMatrixRef<S>& y_corrupted,
+                                     const ConstMatrixRef<S>& y, const Pass<S>& pass) {
+  Path& path = paths_[static_cast<size_t>(i) - 1];
+  const Index batch = y.cols();
+  SetInputs(path, y_corrupted, y, pass.h[static_cast<size_t>(i)]);
+  Evaluate(path, 0, 2 * batch);
+  const Matrix<S>& g = path.u.back();
+  Matrix<S>& r = path.residual;
+  r.resize(g.rows(), batch);
+  Subtract<S>(g.leftCols(batch), g.rightCols(batch), r);
+  Subtract<S>(sigma_xi, r, r);
+  const double scale = 1 / (sigma * sigma * static_cast<double>(r.size()));
+  const double loss = scale * SumOfSquares<S>(r);
+  Matrix<S>& dg = path.dz.back();
+  dg.resize(g.rows(), g.cols());
+  Scale<S>(static_cast<S>(-2 * scale), r, dg.leftCols(batch));
+  Scale<S>(static_cast<S>(2 * scale), r, dg.rightCols(batch));
+  Backpropagate(path);
+  return loss;
+}
+
+template <class S>
+void FeedbackPaths<S>::SetInputs(Path& path, const ConstMatrixRef<S>& first,
+                                 const ConstMatrixRef<S>& second, const Matrix<S>& h) {
+  const Index batch = first.cols();
+  Matrix<S>& u = path.u[0];
+  u.resize(first.rows() + (path.shape.is_recurrent ? h.rows() : 0), 2 * batch);
+  u.topLeftCorner(first.rows(), batch) = first;
+  u.topRightCorner(first.rows(), batch) = second;
+  if (!path.shape.is_recurrent) return;
+  u.bottomLeftCorner(h.rows(), batch) = h;
+  u.bottomRightCorner(h.rows(), batch) = h;
+}
+
+template <class S>
+void FeedbackPaths<S>::Evaluate(Path& path, Index begin, Index count) {
+  const Index columns = path.u[0].cols();
+  for (size_t j = 1; j < path.u.size(); ++j) {
+    const Matrix<S>& weights = parameters_[static_cast<size_t>(path.weight_at[j - 1])].value;
+    path.z[j].resize(weights.rows(), columns);
+    path.u[j].resize(weights.rows(), columns);
+    AffineMap<S>(weights, BiasOf(path, j), path.u[j - 1].middleCols(begin, count),
+                 path.z[j].middleCols(begin, count));
+    Apply<S>(ActivationOf(path, j), path.z[j].middleCols(begin, count),
+             path.u[j].middleCols(begin, count));
+  }
+}
+
+template <class S>
+void FeedbackPaths<S>::Backpropagate(Path& path) {
+  for (size_t j = path.u.size() - 1; j >= 1; --j) {
+    Parameter<S>& q = parameters_[static_cast<size_t>(path.weight_at[j - 1])];
+    const int bias_at = path.bias_at[j - 1];
+    MultiplyByDerivative<S>(ActivationOf(path, j), path.z[j], path.u[j], path.dz[j]);
+    AffineGradient<S>(path.dz[j], path.u[j - 1], q.gradient,
+                      bias_at < 0 ? nullptr : &parameters_[static_cast<size_t>(bias_at)].gradient);
+    if (j == 1) break;
+    path.dz[j - 1].resize(q.value.cols(), path.dz[j].cols());
+    Gemm<S>(Transpose::kYes, q.value, Transpose::kNo, path.dz[j], 1, 0, path.dz[j - 1]);
+  }
+}
+
+template class FeedbackPaths<float>;
+template class FeedbackPaths<double>;
+
+}  // namespace tpsweep::trainer
