@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "worker/agent_command.h"
 #include "worker/replay_command.h"
+#include "worker/toy_command.h"
 #include "worker/train_command.h"
 #include "worker/trainer/kernels.h"
 
@@ -99,6 +100,24 @@ int main(int argc, char** argv) {
       app.add_subcommand("replay", "Replays a recorded training and compares every tensor");
   replay_command->add_option("case", replay_case, "Recorded case (safetensors)")->required();
   replay_command->add_option("--out", replay_out, "Write what was computed here");
+
+  tpsweep::ToyOptions toy;
+  CLI::App* toy_command = app.add_subcommand(
+      "toy", "Runs a toy experiment of the presets; writes its numbers (CSV) and a picture (SVG)");
+  const std::map<std::string, tpsweep::ToyOptions::Experiment> experiments = {
+      {"null-space", tpsweep::ToyOptions::Experiment::kNullSpace},
+      {"output-space", tpsweep::ToyOptions::Experiment::kOutputSpace}};
+  toy_command->add_option("experiment", toy.experiment, "null-space or output-space")
+      ->required()
+      ->transform(CLI::CheckedTransformer(experiments).description(""));
+  toy_command->add_option("--out", toy.folder, "Folder to write into")->capture_default_str();
+  toy_command->add_option("--seeds", toy.seeds, "null-space: runs of each method")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  toy_command
+      ->add_option("--samples", toy.samples, "output-space: samples, one arrow a method each")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
   app.require_subcommand(0, 1);
 
   try {
@@ -116,6 +135,7 @@ int main(int argc, char** argv) {
   if (replay_command->parsed()) {
     return tpsweep::ReplayCommand(replay_case, replay_out, std::cout, std::cerr);
   }
+  if (toy_command->parsed()) return tpsweep::RunToyCommand(toy);
   if (agent.connection.server.empty()) {
     std::fprintf(stderr, "tpsweep-worker: --server HOST:PORT is required (see --help)\n");
     return kUsageError;

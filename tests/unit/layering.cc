@@ -35,7 +35,7 @@ const std::vector<Room>& Rooms() {
        {"common/", "tpsweep/v1/training.pb.h", "tpsweep/v1/measurement.pb.h", "worker/trainer/"}},
       {"worker/agent/", {"common/", "tpsweep/v1/", "worker/trainer/"}},
       {"worker/rpc/", {"common/", "tpsweep/v1/", "worker/agent/"}},
-      {"worker/", {"common/", "tpsweep/v1/"}},
+      {"worker/", {"common/", "presets/", "tpsweep/v1/"}},
       {"client/", {"common/", "presets/", "tpsweep/v1/"}},
   };
   return *rooms;

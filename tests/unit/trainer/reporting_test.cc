@@ -158,7 +158,7 @@ TEST_F(Reporting, BatchMeansWeighEveryMiniBatchTheSame) {
       continue;
     }
     // The test set is taken in its order, so its mini-batches can be made again.
-    TP_ASSERT_OK_AND_ASSIGN(const auto data, cache_.Get("toy"));
+    TP_ASSERT_OK_AND_ASSIGN(const auto data, cache_.Get(spec.dataset()));
     const std::vector<Index> sizes = {16, 12, 9, 3};
     Network<double> network(spec.network(), sizes, {}, 0);
     for (Parameter<double>& parameter : network.parameters()) {
