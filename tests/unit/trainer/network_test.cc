@@ -84,7 +84,7 @@ TEST(NetworkTest, ShapesAndCountsOfTheCifar10Network) {
   const v1::TrainingSpec spec = Cifar10Spec("bp");
   TP_ASSERT_OK_AND_ASSIGN(const auto shapes, InferShapes(spec.network(), {3, 32, 32}, 10));
   const Network<float> network(spec.network(), shapes, {}, 1);
-  EXPECT_EQ(NumParameters(network.parameters()), 2156490);
+  EXPECT_EQ(NumTrained(network.parameters()), 2156490);
   std::vector<Index> sizes, weights;
   for (int l = 1; l <= network.num_layers(); ++l) {
     sizes.push_back(network.size(l));
