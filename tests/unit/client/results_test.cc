@@ -176,9 +176,9 @@ TEST_F(ResultsTest, EpochTableHasMeanAndDeviationOfEveryEpoch) {
   }
   const Listing table = EpochTable(results_);
   EXPECT_THAT(Lines(table),
-              testing::ElementsAre("trial  rule  lr     epoch  runs  validation/error",
-                                   "    0  bp    0.001      1     2  0.6000 ± 0.1414",
-                                   "    0  bp    0.001      2     1  0.4000"));
+              testing::ElementsAre("trial  rule  lr     epoch  runs  validation/error  test/error",
+                                   "    0  bp    0.001      1     2  0.6000 ± 0.1414   -",
+                                   "    0  bp    0.001      2     1  0.4000            -"));
   std::ostringstream out;
   TP_ASSERT_OK(PrintResults(results_, {.has_history = true}, Format::kCsv, out));
   EXPECT_THAT(out.str(), HasSubstr("trial,training.rule,training.forward.lr,"));

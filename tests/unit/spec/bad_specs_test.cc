@@ -196,7 +196,7 @@ const BadSpec kBadSpecs[] = {
     {"LayerTwice", 2, "training: {dataset: {name: mnist}, rule: bp, trained_layers: [1, 1]}",
      "training.trained_layers[1]: 1 is there twice"},
     {"MeasuresNothing", 2, "training: {dataset: {name: mnist}, rule: bp, measure: {every: 30}}",
-     "training.measure.quantities: is empty, though every is 30"},
+     "training.measure.quantities: is empty, and measure.every is 30"},
     {"DampingsForOtherDepth", 2,
      "training: {dataset: {name: mnist}, rule: bp, network: {hidden: [8, 8, 8]}, measure: "
      "{damping: [1, 1]}}",
@@ -204,7 +204,7 @@ const BadSpec kBadSpecs[] = {
     {"DampingSearchAfterTheEnd", 2,
      "training: {dataset: {name: mnist}, rule: bp, measure: {every: 30, quantities: "
      "[damping_search], damping_search_epoch: 1000000}}",
-     "training.measure.damping_search_epoch: 1000000 is beyond epochs: "},
+     "training.measure.damping_search_epoch: 1000000 is after the last epo"},
     {"JointJacobianLargerThanMemory", 2,
      "training: {dataset: {name: mnist}, rule: bp, network: {hidden: [256]}, measure: {every: 30, "
      "quantities: [bp_angle, nullspace]}}",
