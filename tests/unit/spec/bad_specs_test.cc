@@ -205,7 +205,7 @@ const BadSpec kBadSpecs[] = {
      "training: {dataset: {name: mnist}, rule: bp, measure: {every: 30, quantities: "
      "[damping_search], damping_search_epoch: 1000000}}",
      "training.measure.damping_search_epoch: 1000000 is after the last epoch (training.epochs is "
-     "10)"},
+     "1)"},
     {"JointJacobianLargerThanMemory", 2,
      "training: {dataset: {name: mnist}, rule: bp, network: {hidden: [256]}, measure: {every: 30, "
      "quantities: [bp_angle, nullspace]}}",
