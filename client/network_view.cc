@@ -107,7 +107,7 @@ absl::StatusOr<NetworkView> ViewNetwork(const v1::StudySpec& complete, absl::str
     LayerView& layer = network.layers.emplace_back();
     layer.kind = KindOf(shapes[l], l == num_layers);
     layer.shape = shapes[l].output;
-    layer.weights = NumWeights(shapes[l - 1], shapes[l]);
+    layer.weights = NumWeights(shapes[l]);
     layer.biases = HasBias(training, l, num_layers) ? NumBiases(shapes[l]) : 0;
     if (l <= feedback.size()) layer.feedback_weights = feedback[l - 1];
   }

@@ -27,8 +27,8 @@ void CheckActivations(const v1::TrainingSpec& spec, const std::string& path, Pro
   if (spec.loss() == v1::LOSS_CROSS_ENTROPY &&
       network.output_activation() != v1::ACTIVATION_LINEAR) {
     problems.Add(output_path, EnumText(network.output_activation()),
-                 " does not go with the loss cross_entropy, which needs linear (set loss: mse for "
-                 "other output activations)");
+                 " does not go with the loss cross_entropy, which needs linear (set loss: mse or "
+                 "half_squares for other output activations)");
   }
 }
 
@@ -58,9 +58,8 @@ void CheckForwardWeights(const v1::TrainingSpec& spec, const std::vector<LayerSh
   const std::vector<int64_t> smallest = SmallestWidths(spec.network());
   double weights = 0;
   for (size_t l = 1; l < shapes.size(); ++l) {
-    const LayerShape& below = shapes[l - 1];
     weights += shapes[l].conv || is_known
-                   ? static_cast<double>(NumWeights(below, shapes[l]))
+                   ? static_cast<double>(NumWeights(shapes[l]))
                    : static_cast<double>(smallest[l - 1]) * static_cast<double>(smallest[l]);
   }
   if (weights <= kMostWeights) return;

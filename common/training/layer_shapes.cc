@@ -1,5 +1,6 @@
 #include "common/training/layer_shapes.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -49,6 +50,34 @@ absl::StatusOr<ConvGeometry> MakeConv(const v1::Conv& spec, const MapShape& inpu
   return conv;
 }
 
+LayerShape DenseShape(const LayerShape& below, int64_t units) {
+  return {{units, 1, 1}, std::nullopt, below.size()};
+}
+
+// Square matrices: each layer reads as many units as it has.
+absl::Status MakeSquare(const v1::Network& network, std::vector<LayerShape>& shapes) {
+  for (size_t l = 1; l < shapes.size(); ++l) {
+    const int64_t below = shapes[l - 1].size();
+    if (shapes[l].conv) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("network.layers[", l - 1,
+                       "].conv: does not go with network.square, which is for dense layers"));
+    }
+    if (shapes[l].size() > below) {
+      const bool is_output = l + 1 == shapes.size();
+      return absl::InvalidArgumentError(absl::StrCat(
+          is_output ? std::string("network.square")
+                    : absl::StrCat(network.layers().empty() ? "network.hidden[" : "network.layers[",
+                                   l - 1, "]"),
+          ": ", is_output ? "the output layer" : absl::StrCat("layer ", l), " has ",
+          shapes[l].size(), " units, more than the ", below,
+          " below it; in a square network widths must not increase"));
+    }
+    shapes[l].inputs = shapes[l].size();
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string ToText(const MapShape& shape) {
@@ -62,12 +91,12 @@ int NumLayers(const v1::Network& network) {
 
 absl::StatusOr<std::vector<LayerShape>> InferShapes(const v1::Network& network,
                                                     const MapShape& input, int64_t num_outputs) {
-  std::vector<LayerShape> shapes = {{input, std::nullopt}};
+  std::vector<LayerShape> shapes = {{input, std::nullopt, 0}};
   bool is_flat = false;
   for (int i = 0; i < network.layers_size(); ++i) {
     const v1::Layer& layer = network.layers(i);
     if (layer.has_dense()) {
-      shapes.push_back({{layer.dense().units(), 1, 1}, std::nullopt});
+      shapes.push_back(DenseShape(shapes.back(), layer.dense().units()));
       is_flat = true;
       continue;
     }
@@ -78,22 +107,31 @@ absl::StatusOr<std::vector<LayerShape>> InferShapes(const v1::Network& network,
     }
     TP_ASSIGN_OR_RETURN(ConvGeometry conv, MakeConv(layer.conv(), shapes.back().output, path));
     const MapShape pooled = conv.pooled;
-    shapes.push_back({pooled, std::move(conv)});
+    shapes.push_back({pooled, std::move(conv), 0});
   }
-  for (const int32_t units : network.hidden()) shapes.push_back({{units, 1, 1}, std::nullopt});
-  shapes.push_back({{num_outputs, 1, 1}, std::nullopt});
+  for (const int32_t units : network.hidden()) shapes.push_back(DenseShape(shapes.back(), units));
+  if (network.output_units() != 0 && network.output_units() < num_outputs) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "network.output_units: ", network.output_units(), " is less than the ", num_outputs,
+        " classes or targets of the data set; legal: 0, or that or more"));
+  }
+  shapes.push_back(
+      DenseShape(shapes.back(), std::max<int64_t>(num_outputs, network.output_units())));
+  if (network.square()) TP_RETURN_IF_ERROR(MakeSquare(network, shapes));
   return shapes;
 }
 
 std::vector<LayerShape> DenseShapes(absl::Span<const int64_t> widths) {
-  std::vector<LayerShape> shapes;
-  for (const int64_t width : widths) shapes.push_back({{width, 1, 1}, std::nullopt});
+  std::vector<LayerShape> shapes = {{{widths[0], 1, 1}, std::nullopt, 0}};
+  for (const int64_t width : widths.subspan(1)) {
+    shapes.push_back(DenseShape(shapes.back(), width));
+  }
   return shapes;
 }
 
-int64_t NumWeights(const LayerShape& below, const LayerShape& layer) {
+int64_t NumWeights(const LayerShape& layer) {
   if (layer.conv) return layer.conv->map.channels * layer.conv->patch_size();
-  return below.size() * layer.size();
+  return layer.inputs * layer.size();
 }
 
 int64_t NumBiases(const LayerShape& layer) {

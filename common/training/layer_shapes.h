@@ -41,6 +41,8 @@ struct ConvGeometry {
 struct LayerShape {
   MapShape output;                   // of h[l]
   std::optional<ConvGeometry> conv;  // not set: dense
+  // Dense: units of h[l-1] that it reads, the first ones. All, but in square networks.
+  int64_t inputs = 0;
 
   int64_t size() const { return output.size(); }  // n_l
 };
@@ -50,15 +52,16 @@ int NumLayers(const v1::Network& network);
 
 // Shapes of the layers 0 (the input) to L. `network` is complete. kInvalidArgument
 // names the field (layers[1].conv.pool) whose layer cannot be made: no output, a
-// window that is larger than its input, a conv layer above a dense one.
+// window that is larger than its input, a conv layer above a dense one, a square
+// network whose widths increase.
 absl::StatusOr<std::vector<LayerShape>> InferShapes(const v1::Network& network,
                                                     const MapShape& input, int64_t num_outputs);
 
 // A network of dense layers, from the widths n_0..n_L.
 std::vector<LayerShape> DenseShapes(absl::Span<const int64_t> widths);
 
-// Entries of W[l].
-int64_t NumWeights(const LayerShape& below, const LayerShape& layer);
+// Entries of W[l], l >= 1.
+int64_t NumWeights(const LayerShape& layer);
 // Entries of b[l], if the layer has one.
 int64_t NumBiases(const LayerShape& layer);
 

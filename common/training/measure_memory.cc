@@ -29,8 +29,7 @@ absl::Status CheckMeasureMemory(const v1::TrainingSpec& spec, absl::Span<const L
     if (name == nullptr) continue;
     const auto outputs = static_cast<double>(shapes.back().size()) * spec.batch_size();
     for (size_t l = 1; l < shapes.size(); ++l) {
-      const auto parameters =
-          static_cast<double>(NumWeights(shapes[l - 1], shapes[l]) + NumBiases(shapes[l]));
+      const auto parameters = static_cast<double>(NumWeights(shapes[l]) + NumBiases(shapes[l]));
       const double bytes = JointJacobianBytes(parameters, outputs);
       if (bytes <= kMaxBytes) continue;
       return absl::InvalidArgumentError(absl::StrCat(

@@ -25,30 +25,41 @@ Matrix<double> OrthonormalColumns(Index rows, Index cols, RandomStream& random) 
   return q;
 }
 
+// Orthonormal columns, or rows of a wide matrix.
+Matrix<double> Orthonormal(Index rows, Index cols, RandomStream& random) {
+  if (rows >= cols) return OrthonormalColumns(rows, cols, random);
+  return OrthonormalColumns(cols, rows, random).transpose();
+}
+
+Matrix<double> UniformMatrix(Index rows, Index cols, double bound, RandomStream& random) {
+  Matrix<double> draws(rows, cols);
+  for (Index i = 0; i < draws.size(); ++i) {
+    draws.data()[i] = bound * (2 * random.NextUniform() - 1);
+  }
+  return draws;
+}
+
 }  // namespace
 
 template <class S>
-void Initialise(v1::Initialiser kind, uint64_t key, Matrix<S>& weights, Index fan_out) {
+void Initialise(const v1::Network& spec, uint64_t key, Matrix<S>& weights, Index fan_out) {
   const Index rows = weights.rows();
   const Index cols = weights.cols();
   const double fan_sum = static_cast<double>(cols + fan_out);
   RandomStream random(key);
   Matrix<double> draws(rows, cols);
-  switch (kind) {
-    case v1::INITIALISER_XAVIER_UNIFORM: {
-      const double bound = std::sqrt(6.0 / fan_sum);
-      for (Index i = 0; i < draws.size(); ++i) {
-        draws.data()[i] = bound * (2 * random.NextUniform() - 1);
-      }
+  switch (spec.initialiser()) {
+    case v1::INITIALISER_XAVIER_UNIFORM:
+      draws = UniformMatrix(rows, cols, std::sqrt(6.0 / fan_sum), random);
       break;
-    }
+    case v1::INITIALISER_UNIFORM:
+      draws = UniformMatrix(rows, cols, spec.uniform_bound(), random);
+      break;
     case v1::INITIALISER_ORTHOGONAL:
-      if (rows >= cols) {
-        draws = OrthonormalColumns(rows, cols, random);
-      } else {
-        draws = OrthonormalColumns(cols, rows, random).transpose();
-      }
-      draws *= std::sqrt(6.0 / fan_sum);
+      draws = Orthonormal(rows, cols, random) * std::sqrt(6.0 / fan_sum);
+      break;
+    case v1::INITIALISER_HAAR:
+      draws = Orthonormal(rows, cols, random);
       break;
     case v1::INITIALISER_TEACHER:
       draws = NormalMatrix(rows, cols, random) * (3 * std::sqrt(2.0 / fan_sum));
@@ -60,14 +71,18 @@ void Initialise(v1::Initialiser kind, uint64_t key, Matrix<S>& weights, Index fa
 }
 
 template <class S>
-void InitialiseFeedback(v1::Initialiser kind, uint64_t key, Matrix<S>& weights) {
-  Initialise(kind == v1::INITIALISER_TEACHER ? v1::INITIALISER_XAVIER_NORMAL : kind, key, weights,
-             weights.rows());
+void InitialiseFeedback(const v1::Network& spec, uint64_t key, Matrix<S>& weights) {
+  v1::Network feedback;
+  feedback.set_initialiser(spec.initialiser() == v1::INITIALISER_TEACHER
+                               ? v1::INITIALISER_XAVIER_NORMAL
+                               : spec.initialiser());
+  feedback.set_uniform_bound(spec.uniform_bound());
+  Initialise(feedback, key, weights, weights.rows());
 }
 
-template void Initialise(v1::Initialiser, uint64_t, Matrix<float>&, Index);
-template void Initialise(v1::Initialiser, uint64_t, Matrix<double>&, Index);
-template void InitialiseFeedback(v1::Initialiser, uint64_t, Matrix<float>&);
-template void InitialiseFeedback(v1::Initialiser, uint64_t, Matrix<double>&);
+template void Initialise(const v1::Network&, uint64_t, Matrix<float>&, Index);
+template void Initialise(const v1::Network&, uint64_t, Matrix<double>&, Index);
+template void InitialiseFeedback(const v1::Network&, uint64_t, Matrix<float>&);
+template void InitialiseFeedback(const v1::Network&, uint64_t, Matrix<double>&);
 
 }  // namespace tpsweep::trainer

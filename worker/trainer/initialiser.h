@@ -13,10 +13,10 @@ namespace tpsweep::trainer {
 //   fan_out   what a unit below reaches: n in a dense layer, n K K in a convolution.
 //             The kernels of a convolution are (n, C_in K K).
 template <class S>
-void Initialise(v1::Initialiser kind, uint64_t key, Matrix<S>& weights, Index fan_out);
+void Initialise(const v1::Network& spec, uint64_t key, Matrix<S>& weights, Index fan_out);
 
 // Of a feedback matrix: fan_out is the number of rows, and `teacher` is xavier_normal.
 template <class S>
-void InitialiseFeedback(v1::Initialiser kind, uint64_t key, Matrix<S>& weights);
+void InitialiseFeedback(const v1::Network& spec, uint64_t key, Matrix<S>& weights);
 
 }  // namespace tpsweep::trainer

@@ -17,8 +17,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
+#include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
+#include "tpsweep/v1/measurement.pb.h"
 #include "tpsweep/v1/training.pb.h"
 #include "worker/trainer/network.h"
 #include "worker/trainer/tensor.h"
@@ -57,6 +58,16 @@ class LearningRule {
 
   // Target step size (eta); 1 where the rule has none.
   virtual double target_stepsize() const = 0;
+
+  // Why the training cannot go on after the last ComputeUpdate, whose gradients are then
+  // worth nothing: "layer 3: W3 is singular, ...", with the remedy. Empty: it can.
+  virtual std::string why_infeasible() const { return ""; }
+
+  // Adds what only the rule knows of the last ComputeUpdate to a measurement, for the
+  // quantities that are asked for.
+  virtual void AddMeasurements(const Network<S>& /*network*/, const Pass<S>& /*pass*/,
+                               absl::FunctionRef<bool(v1::Quantity)> /*asks*/,
+                               v1::Measurement& /*measurement*/) const {}
 };
 
 // One row a rule.

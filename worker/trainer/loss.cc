@@ -37,36 +37,40 @@ void FillOneHot(absl::Span<const int> labels, double height, Matrix<S>& y) {
 
 template <class S>
 bool IsMisclassified(const Matrix<S>& h, const Matrix<S>& y, Index b) {
-  return ArgMax(h.col(b)) != ArgMax(y.col(b));
+  return ArgMax(h.col(b).head(y.rows())) != ArgMax(y.col(b));
 }
 
 template <class S>
 LossValue EvaluateLoss(v1::Loss kind, const Matrix<S>& h, const Matrix<S>& y,
                        Matrix<S>* output_error) {
-  const Index num_outputs = h.rows();
+  const Index num_targets = y.rows();
   const Index batch = h.cols();
   const double scale =
-      1.0 / static_cast<double>(kind == v1::LOSS_MSE ? batch * num_outputs : batch);
-  if (output_error != nullptr) output_error->resize(num_outputs, batch);
+      1.0 / static_cast<double>(kind == v1::LOSS_MSE ? batch * num_targets : batch);
+  if (output_error != nullptr) {
+    output_error->resize(h.rows(), batch);
+    output_error->bottomRows(h.rows() - num_targets).setZero();
+  }
+  const double factor = kind == v1::LOSS_HALF_SQUARES ? 0.5 : 1;
   double sum = 0;
   LossValue result;
   for (Index b = 0; b < batch; ++b) {
-    const auto h_b = h.col(b);
+    const auto h_b = h.col(b).head(num_targets);
     const auto y_b = y.col(b);
     if (IsMisclassified(h, y, b)) ++result.num_misclassified;
-    if (kind == v1::LOSS_MSE) {
-      for (Index i = 0; i < num_outputs; ++i) {
+    if (kind != v1::LOSS_CROSS_ENTROPY) {
+      for (Index i = 0; i < num_targets; ++i) {
         const double difference = static_cast<double>(h_b(i)) - static_cast<double>(y_b(i));
-        sum += difference * difference;
+        sum += factor * difference * difference;
         if (output_error != nullptr) {
-          (*output_error)(i, b) = static_cast<S>(2 * scale * difference);
+          (*output_error)(i, b) = static_cast<S>(2 * factor * scale * difference);
         }
       }
       continue;
     }
     const double log_sum = LogSumExp(h_b);
     const double mass = y_b.template cast<double>().sum();  // 1 for one-hot rows
-    for (Index i = 0; i < num_outputs; ++i) {
+    for (Index i = 0; i < num_targets; ++i) {
       const double log_p = static_cast<double>(h_b(i)) - log_sum;
       // Not y * log_p for y = 0: the logarithm may be minus infinity.
       if (y_b(i) != 0) sum -= static_cast<double>(y_b(i)) * log_p;

@@ -27,10 +27,11 @@ Network<S>::Network(const v1::Network& spec, std::vector<LayerShape> shapes,
   for (int l = 1; l <= num_layers(); ++l) {
     const auto& conv = shape(l).conv;
     const Index num_biases = conv ? conv->map.channels : size(l);
-    Matrix<S> weights(num_biases, conv ? conv->patch_size() : size(l - 1));
+    Matrix<S> weights(num_biases, conv ? conv->patch_size() : num_inputs(l));
     // Each kernel has channels x kernel x kernel inputs and outputs.
     const Index fan_out = conv ? num_biases * conv->kernel * conv->kernel : num_biases;
-    Initialise(spec.initialiser(), DeriveSeed(seed, static_cast<uint64_t>(l)), weights, fan_out);
+    const int stream = spec.repeat_last_seed() && l == num_layers() && l > 1 ? l - 1 : l;
+    Initialise(spec, DeriveSeed(seed, static_cast<uint64_t>(stream)), weights, fan_out);
     weight_at_[static_cast<size_t>(l)] = static_cast<int>(parameters_.size());
     parameters_.push_back(MakeParameter(absl::StrCat("W", l), l, std::move(weights)));
     if (!spec.bias() || absl::c_linear_search(layers_without_bias, l)) continue;
@@ -84,7 +85,9 @@ template <class S>
 void Network<S>::AffineLayer(int l, const ConstMatrixRef<S>& h_below, MatrixRef<S> a) const {
   const Parameter<S>* b = bias(l);
   const Matrix<S>* bias_value = b == nullptr ? nullptr : &b->value;
-  if (!is_conv(l)) return AffineMap<S>(weight(l).value, bias_value, h_below, a);
+  if (!is_conv(l)) {
+    return AffineMap<S>(weight(l).value, bias_value, h_below.topRows(num_inputs(l)), a);
+  }
   ConvForward<S>(*shape(l).conv, weight(l).value, bias_value, h_below, /*where=*/nullptr, a);
 }
 
@@ -95,7 +98,7 @@ void Network<S>::LayerGradient(int l, const ConstMatrixRef<S>& delta, const Pass
   if (is_conv(l)) {
     ConvGradient<S>(*shape(l).conv, delta, pass.pool_origin[i], pass.h[i - 1], grad_w, grad_b);
   } else {
-    AffineGradient<S>(delta, pass.h[i - 1], grad_w, grad_b);
+    AffineGradient<S>(delta, input(l, pass), grad_w, grad_b);
   }
 }
 
@@ -112,7 +115,9 @@ void Network<S>::BackwardLayer(int l, const ConstMatrixRef<S>& delta, const Pass
     ConvBackward<S>(*shape(l).conv, weight(l).value, delta,
                     pass.pool_origin[static_cast<size_t>(l)], dh_below);
   } else {
-    Gemm<S>(Transpose::kYes, weight(l).value, Transpose::kNo, delta, 1, 0, dh_below);
+    Gemm<S>(Transpose::kYes, weight(l).value, Transpose::kNo, delta, 1, 0,
+            dh_below.topRows(num_inputs(l)));
+    dh_below.bottomRows(dh_below.rows() - num_inputs(l)).setZero();  // auxiliary units
   }
 }
 

@@ -51,6 +51,12 @@ class Network {
   const LayerShape& shape(int l) const { return shapes_[static_cast<size_t>(l)]; }
   Index size(int l) const { return shape(l).size(); }  // n_l
   bool is_conv(int l) const { return shape(l).conv.has_value(); }
+  // Units of h[l-1] that a dense layer reads, the first ones.
+  Index num_inputs(int l) const { return shape(l).inputs; }
+  // What a dense layer reads, (num_inputs(l), B).
+  auto input(int l, const Pass<S>& pass) const {
+    return pass.h[static_cast<size_t>(l) - 1].topRows(num_inputs(l));
+  }
   const Activation& activation(int l) const { return activations_[static_cast<size_t>(l)]; }
 
   Parameter<S>& weight(int l) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
@@ -85,7 +86,9 @@ void Optimiser<S>::Step(absl::Span<Parameter<S>> parameters) {
     if (spec_.has_adam()) {
       const double beta1 = spec_.adam().beta1();
       const double beta2 = spec_.adam().beta2();
-      const double t = static_cast<double>(num_steps_);
+      // Without bias correction as if after infinitely many steps.
+      const double t = spec_.adam().bias_correction() ? static_cast<double>(num_steps_)
+                                                      : std::numeric_limits<double>::infinity();
       const AdamStep<S> step = {
           .beta1 = static_cast<S>(beta1),
           .one_minus_beta1 = static_cast<S>(1 - beta1),

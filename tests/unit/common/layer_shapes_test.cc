@@ -43,7 +43,7 @@ TEST(LayerShapes, OfTheCifar10Network) {
   EXPECT_FALSE(shapes[3].conv.has_value());
   std::vector<int64_t> weights;
   for (size_t l = 1; l < shapes.size(); ++l) {
-    weights.push_back(NumWeights(shapes[l - 1], shapes[l]));
+    weights.push_back(NumWeights(shapes[l]));
   }
   EXPECT_THAT(weights, testing::ElementsAre(2432 - 32, 51264 - 64, 2097664 - 512, 5130 - 10));
 }
@@ -55,7 +55,7 @@ TEST(LayerShapes, OfDenseLayersHoweverWritten) {
   EXPECT_EQ(NumLayers(network), 3);
   TP_ASSERT_OK_AND_ASSIGN(const auto shapes, InferShapes(network, {1, 28, 28}, 10));
   EXPECT_THAT(Texts(shapes), testing::ElementsAre("1x28x28", "7", "1", "10"));
-  EXPECT_EQ(NumWeights(shapes[0], shapes[1]), 7 * 784);
+  EXPECT_EQ(NumWeights(shapes[1]), 7 * 784);
   EXPECT_THAT(Texts(DenseShapes({784, 7, 1, 10})), testing::ElementsAre("784", "7", "1", "10"));
   TP_ASSERT_OK_AND_ASSIGN(const auto bare, InferShapes(v1::Network(), {5, 1, 1}, 2));
   EXPECT_THAT(Texts(bare), testing::ElementsAre("5", "2"));

@@ -110,9 +110,16 @@ TYPED_TEST(GemmTest, AffineMapAndItsGradient) {
   EXPECT_LT((grad_b - delta.rowwise().sum()).cwiseAbs().maxCoeff(), 1e-5);
 }
 
+v1::Network With(v1::Initialiser kind) {
+  v1::Network spec;
+  spec.set_initialiser(kind);
+  spec.set_uniform_bound(0.25);
+  return spec;
+}
+
 TEST(InitialiserTest, XavierNormalHasItsVariance) {
   Matrix<double> w(300, 200);
-  Initialise(v1::INITIALISER_XAVIER_NORMAL, 5, w, w.rows());
+  Initialise(With(v1::INITIALISER_XAVIER_NORMAL), 5, w, w.rows());
   const double variance = 2.0 / 500;
   EXPECT_NEAR(w.mean(), 0, 5 * std::sqrt(variance / 60000));
   EXPECT_NEAR(w.squaredNorm() / 60000, variance, 5 * variance * std::sqrt(2.0 / 60000));
@@ -120,7 +127,7 @@ TEST(InitialiserTest, XavierNormalHasItsVariance) {
 
 TEST(InitialiserTest, XavierUniformFillsItsRange) {
   Matrix<double> w(300, 200);
-  Initialise(v1::INITIALISER_XAVIER_UNIFORM, 5, w, w.rows());
+  Initialise(With(v1::INITIALISER_XAVIER_UNIFORM), 5, w, w.rows());
   const double bound = std::sqrt(6.0 / 500);
   EXPECT_LT(w.maxCoeff(), bound);
   EXPECT_GE(w.minCoeff(), -bound);
@@ -129,27 +136,40 @@ TEST(InitialiserTest, XavierUniformFillsItsRange) {
   EXPECT_NEAR(w.mean(), 0, 5 * bound / std::sqrt(3.0 * 60000));
 }
 
-TEST(InitialiserTest, OrthogonalRowsOrColumns) {
-  for (const auto& [rows, cols] : {std::pair<Index, Index>{7, 4}, {4, 7}, {5, 5}}) {
-    Matrix<double> w(rows, cols);
-    Initialise(v1::INITIALISER_ORTHOGONAL, 5, w, w.rows());
-    const Matrix<double> gram =
-        rows >= cols ? Matrix<double>(w.transpose() * w) : Matrix<double>(w * w.transpose());
-    const double square = 6.0 / static_cast<double>(rows + cols);
-    EXPECT_LT(
-        (gram - square * Matrix<double>::Identity(gram.rows(), gram.cols())).cwiseAbs().maxCoeff(),
-        1e-14);
-  }
+TEST(InitialiserTest, UniformFillsTheBoundOfTheSpec) {
+  Matrix<double> w(300, 200);
+  Initialise(With(v1::INITIALISER_UNIFORM), 5, w, w.rows());
+  EXPECT_LT(w.maxCoeff(), 0.25);
+  EXPECT_GE(w.minCoeff(), -0.25);
+  EXPECT_GT(w.maxCoeff(), 0.249);
+  EXPECT_LT(w.minCoeff(), -0.249);
+}
+
+TEST(InitialiserTest, OrthonormalRowsOrColumns) {
+  for (const auto kind : {v1::INITIALISER_ORTHOGONAL, v1::INITIALISER_HAAR})
+    for (const auto& [rows, cols] : {std::pair<Index, Index>{7, 4}, {4, 7}, {5, 5}}) {
+      Matrix<double> w(rows, cols);
+      Initialise(With(kind), 5, w, w.rows());
+      const Matrix<double> gram =
+          rows >= cols ? Matrix<double>(w.transpose() * w) : Matrix<double>(w * w.transpose());
+      const double square =
+          kind == v1::INITIALISER_HAAR ? 1 : 6.0 / static_cast<double>(rows + cols);
+      EXPECT_LT((gram - square * Matrix<double>::Identity(gram.rows(), gram.cols()))
+                    .cwiseAbs()
+                    .maxCoeff(),
+                1e-14);
+    }
 }
 
 TEST(InitialiserTest, FloatStartsFromTheNumbersOfDoubleAndKeysDiffer) {
-  for (const auto kind : {v1::INITIALISER_XAVIER_NORMAL, v1::INITIALISER_XAVIER_UNIFORM,
-                          v1::INITIALISER_ORTHOGONAL}) {
+  for (const auto kind :
+       {v1::INITIALISER_XAVIER_NORMAL, v1::INITIALISER_XAVIER_UNIFORM, v1::INITIALISER_ORTHOGONAL,
+        v1::INITIALISER_HAAR, v1::INITIALISER_UNIFORM}) {
     Matrix<double> in_double(6, 5), other(6, 5);
     Matrix<float> in_float(6, 5);
-    Initialise(kind, 5, in_double, in_double.rows());
-    Initialise(kind, 5, in_float, in_float.rows());
-    Initialise(kind, 6, other, other.rows());
+    Initialise(With(kind), 5, in_double, in_double.rows());
+    Initialise(With(kind), 5, in_float, in_float.rows());
+    Initialise(With(kind), 6, other, other.rows());
     EXPECT_EQ(in_float, in_double.cast<float>());
     EXPECT_NE(in_double, other);
   }

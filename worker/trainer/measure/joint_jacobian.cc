@@ -16,8 +16,8 @@ Matrix<double> TransposedJacobian(const Subject<S>& subject, int l, const Matrix
                                   bool has_bias) {
   const auto at = static_cast<size_t>(l);
   const Matrix<S>& weight = subject.network.weight(l).value;
-  const Matrix<S>& input = subject.pass.h[at - 1];
-  const Index batch = input.cols();
+  const Matrix<S>& below = subject.pass.h[at - 1];
+  const Index batch = below.cols();
   const Index num_weights = weight.size();
   Matrix<double> jacobian(num_weights + (has_bias ? weight.rows() : 0), preactivation.cols());
   ParallelFor(static_cast<size_t>(jacobian.cols()), [&](size_t column) {
@@ -28,10 +28,11 @@ Matrix<double> TransposedJacobian(const Subject<S>& subject, int l, const Matrix
     if (subject.network.is_conv(l)) {
       const PoolOrigins& origins = subject.pass.pool_origin[at];
       const PoolOrigins origin = origins.size() == 0 ? origins : PoolOrigins(origins.col(b));
-      ConvGradient<S>(*subject.network.shape(l).conv, preactivation.col(j), origin, input.col(b),
+      ConvGradient<S>(*subject.network.shape(l).conv, preactivation.col(j), origin, below.col(b),
                       grad_w, &grad_b);
     } else {
-      grad_w.noalias() = preactivation.col(j) * input.col(b).transpose();
+      grad_w.noalias() =
+          preactivation.col(j) * subject.network.input(l, subject.pass).col(b).transpose();
       grad_b = preactivation.col(j);
     }
     jacobian.col(j).head(num_weights) = grad_w.reshaped().template cast<double>();

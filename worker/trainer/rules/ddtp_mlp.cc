@@ -52,7 +52,7 @@ class DdtpMlp final : public LearningRule<S> {
       }
       shape.has_last_bias = last_bias && (i < last_hidden || rule.last_hidden_bias());
       shape.widths.push_back(network.size(i));
-      paths_.AddPath(shape, spec.network().initialiser(), seed);
+      paths_.AddPath(shape, spec.network(), seed);
     }
   }
 

@@ -77,7 +77,7 @@ class DdtpRhl final : public LearningRule<S> {
                       .is_recurrent = is_random && rule.recurrent_input(),
                       .has_last_bias = spec.network().bias() &&
                                        rule.feedback_activation() != v1::ACTIVATION_LINEAR},
-                     spec.network().initialiser(), seed);
+                     spec.network(), seed);
     }
   }
 

@@ -49,7 +49,7 @@ std::vector<Parameter<S>> MakeOutputMatrices(const v1::Network& spec, const Netw
   std::vector<Parameter<S>> parameters;
   for (int i = 1; i < network.num_layers(); ++i) {
     Matrix<S> weights(network.size(i), network.size(network.num_layers()));
-    InitialiseFeedback(spec.initialiser(), DeriveSeed(seed, static_cast<uint64_t>(i)), weights);
+    InitialiseFeedback(spec, DeriveSeed(seed, static_cast<uint64_t>(i)), weights);
     parameters.push_back(MakeParameter(absl::StrCat("Q", i), i, std::move(weights)));
   }
   return parameters;

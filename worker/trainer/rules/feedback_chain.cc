@@ -12,7 +12,7 @@
 namespace tpsweep::trainer {
 
 template <class S>
-FeedbackChain<S>::FeedbackChain(v1::Initialiser initialiser, Activation t, bool has_bias,
+FeedbackChain<S>::FeedbackChain(const v1::Network& spec, Activation t, bool has_bias,
                                 const Network<S>& network, uint64_t seed)
     : t_(t),
       has_bias_(has_bias),
@@ -21,7 +21,7 @@ FeedbackChain<S>::FeedbackChain(v1::Initialiser initialiser, Activation t, bool 
       g_(z_.size()) {
   for (int k = 2; k <= network.num_layers(); ++k) {
     Matrix<S> weights(network.size(k - 1), network.size(k));
-    InitialiseFeedback(initialiser, DeriveSeed(seed, static_cast<uint64_t>(k)), weights);
+    InitialiseFeedback(spec, DeriveSeed(seed, static_cast<uint64_t>(k)), weights);
     parameters_.push_back(MakeParameter(absl::StrCat("Q", k), k, std::move(weights)));
     if (!has_bias_) continue;
     parameters_.push_back(

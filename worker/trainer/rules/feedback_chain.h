@@ -22,7 +22,7 @@ template <class S>
 class FeedbackChain {
  public:
   // Weights are drawn from a stream of `seed` for each layer; biases start at 0.
-  FeedbackChain(v1::Initialiser initialiser, Activation t, bool has_bias, const Network<S>& network,
+  FeedbackChain(const v1::Network& spec, Activation t, bool has_bias, const Network<S>& network,
                 uint64_t seed);
 
   absl::Span<Parameter<S>> parameters() { return absl::MakeSpan(parameters_); }

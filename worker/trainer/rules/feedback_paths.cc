@@ -12,7 +12,7 @@
 namespace tpsweep::trainer {
 
 template <class S>
-void FeedbackPaths<S>::AddPath(const FeedbackPathShape& shape, v1::Initialiser initialiser,
+void FeedbackPaths<S>::AddPath(const FeedbackPathShape& shape, const v1::Network& spec,
                                uint64_t seed) {
   const size_t depth = shape.widths.size() - 1;
   const uint64_t path_seed = DeriveSeed(seed, static_cast<uint64_t>(shape.layer));
@@ -26,9 +26,8 @@ void FeedbackPaths<S>::AddPath(const FeedbackPathShape& shape, v1::Initialiser i
     Index cols = shape.widths[j - 1];
     if (j == 1 && shape.is_recurrent) cols += shape.widths.back();
     Matrix<S> weights(rows, cols);
-    InitialiseFeedback(initialiser,
-                       depth == 1 ? path_seed : DeriveSeed(path_seed, static_cast<uint64_t>(j)),
-                       weights);
+    InitialiseFeedback(
+        spec, depth == 1 ? path_seed : DeriveSeed(path_seed, static_cast<uint64_t>(j)), weights);
     path.weight_at.push_back(static_cast<int>(parameters_.size()));
     parameters_.push_back(
         MakeParameter(absl::StrCat("Q", shape.layer, step), shape.layer, std::move(weights)));

@@ -43,7 +43,7 @@ class FeedbackPaths {
   FeedbackPaths(Activation hidden, Activation last) : hidden_(hidden), last_(last) {}
 
   // Paths are added in the order of their layers, from 1.
-  void AddPath(const FeedbackPathShape& shape, v1::Initialiser initialiser, uint64_t seed);
+  void AddPath(const FeedbackPathShape& shape, const v1::Network& spec, uint64_t seed);
   // A parameter that this class does nothing with.
   void AddParameter(Parameter<S> parameter) { parameters_.push_back(std::move(parameter)); }
 

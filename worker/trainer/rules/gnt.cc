@@ -77,7 +77,7 @@ class Gnt final : public LearningRule<S> {
 
     const auto batch = static_cast<double>(change.cols());
     for (Index b = 0; b < change.cols(); ++b) {
-      const double norm = pass.h[at - 1].col(b).template cast<double>().squaredNorm() +
+      const double norm = network.input(l, pass).col(b).template cast<double>().squaredNorm() +
                           (has_bias ? norm_ratio_ : 0);
       // An input of zero without bias: no weight moves the pre-activation.
       change.col(b) *= norm > 0 ? 1 / (batch * norm) : 0;

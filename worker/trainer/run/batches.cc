@@ -45,7 +45,7 @@ absl::Status CheckSpecFitsData(const v1::TrainingSpec& spec, const DataSet& data
   if (!data.is_classification && spec.loss() == v1::LOSS_CROSS_ENTROPY) {
     return absl::InvalidArgumentError(
         absl::StrCat("loss: cross_entropy needs classes, but data set ", data.name,
-                     " has real-valued targets; set loss: mse"));
+                     " has real-valued targets; set loss: mse or half_squares"));
   }
   const v1::Normalisation normalisation = spec.dataset().normalisation();
   if (normalisation != v1::NORMALISATION_PRESET &&
@@ -59,7 +59,8 @@ absl::Status CheckSpecFitsData(const v1::TrainingSpec& spec, const DataSet& data
 
 template <class S>
 Batches<S>::Batches(const v1::TrainingSpec& spec, const DataSet& data)
-    : data_(data), target_height_(spec.loss() == v1::LOSS_MSE ? spec.soft_target() : 1.0) {
+    : data_(data),
+      target_height_(spec.loss() == v1::LOSS_CROSS_ENTROPY ? 1.0 : spec.soft_target()) {
   const v1::Normalisation normalisation = NormalisationOf(spec.dataset());
   for (int byte = 0; byte < 256; ++byte) {
     value_of_[static_cast<size_t>(byte)] = static_cast<S>(Normalised(normalisation, byte));

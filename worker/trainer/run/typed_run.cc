@@ -13,6 +13,7 @@
 #include "common/training/measure_memory.h"
 #include "worker/trainer/loss.h"
 #include "worker/trainer/measure/vectors.h"
+#include "worker/trainer/orthogonality.h"
 #include "worker/trainer/parallel.h"
 #include "worker/trainer/run/epoch_measurement.h"
 #include "worker/trainer/run/evaluation.h"
@@ -168,6 +169,9 @@ auto TypedRun<S>::BeginStep() -> Divergence {
   statistics_.batch_error_sum += static_cast<double>(value.num_misclassified) / size;
 
   rule_->ComputeUpdate(network_, pass_);
+  if (std::string why = rule_->why_infeasible(); !why.empty()) {
+    return absl::StrCat(why, " (", Where(), ")");
+  }
   for (const Parameter<S>& parameter : network_.parameters()) {
     if (!IsFinite(parameter.gradient)) {
       return absl::StrCat("layer ", parameter.layer, ": the gradient of ", parameter.name,
@@ -185,6 +189,7 @@ auto TypedRun<S>::BeginStep() -> Divergence {
     }
   }
   if (measurer_.IsDue(schedule_.Steps(position_))) MeasureStep();
+  if (spec_.orthogonality() > 0) AddOrthogonalityGradient(spec_.orthogonality(), network_);
   return std::nullopt;
 }
 
@@ -207,6 +212,9 @@ void TypedRun<S>::MeasureStep() {
   v1::Measurement measurement;
   measurer_.Measure({network_, pass_, rule_->feedback_parameters(), feedback_losses_},
                     CurrentSearch(), measurement);
+  rule_->AddMeasurements(
+      network_, pass_, [this](v1::Quantity quantity) { return measurer_.Asks(quantity); },
+      measurement);
   if (measurer_.Reports()) {
     measurement.set_sequence(position_.epoch + measurer_.NumReportsBefore(step) + 1);
     measurement.set_step(step);
@@ -268,8 +276,13 @@ void TypedRun<S>::FinishStep() {
 template <class S>
 void TypedRun<S>::GatherShuffled(uint64_t key, int64_t number) {
   if (order_.empty() || order_key_ != key) {
-    order_ = Permutation(static_cast<int64_t>(split_.train.size()), key);
-    for (int32_t& index : order_) index = split_.train[static_cast<size_t>(index)];
+    if (spec_.shuffle()) {
+      order_ = Permutation(static_cast<int64_t>(split_.train.size()), key);
+      for (int32_t& index : order_) index = split_.train[static_cast<size_t>(index)];
+    } else {
+      order_ = split_.train;
+      absl::c_sort(order_);
+    }
     order_key_ = key;
   }
   const auto batch_size = static_cast<size_t>(spec_.batch_size());
