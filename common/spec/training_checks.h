@@ -22,6 +22,9 @@ void CheckMeasure(const v1::TrainingSpec& spec, const std::string& path, Problem
 // What a check of common/training says, which names fields from the training on.
 void AddStatus(const absl::Status& status, const std::string& path, Problems& problems);
 
+// Why there are no classes: "student-teacher is a regression".
+std::string RegressionText(const v1::Dataset& dataset);
+
 // Defaults that depend on other fields.
 void FillDerivedDefaults(v1::TrainingSpec& spec);
 

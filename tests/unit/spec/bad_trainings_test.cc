@@ -151,6 +151,10 @@ const BadTraining kBadTrainings[] = {
      "dataset: {name: mnist}\nrule: bp\nnetwork: {hidden: [256]}\nmeasure: {every: 1, quantities: "
      "[norms, nullspace]}\n",
      "t.yaml:4:41: measure.quantities[1]: nullspace of layer 1 needs "},
+    {"InverseActivationOfOneLayer",
+     "dataset: {name: mnist}\nrule: bp\nnetwork: {layers: [{dense: {units: 5, activation: "
+     "logit}}]}\n",
+     "network.layers[0].dense.activation: logit is for feedback paths only"},
     // Regression.
     {"NotGenerated", "dataset: {name: student-teacher}\nrule: bp\nloss: mse\n",
      "t.yaml:1:17: dataset.name: student-teacher is generated: say how, with student_teacher: {}"},
@@ -158,7 +162,14 @@ const BadTraining kBadTrainings[] = {
      "dataset: {name: mnist, student_teacher: {}}\nrule: bp\nloss: mse\n",
      "dataset.generator: student_teacher goes with the name student-teacher, not with 'mnist'"},
     {"ClassesOfARegression", "dataset: {name: student-teacher, student_teacher: {}}\nrule: bp\n",
-     "loss: cross_entropy is for classes, and student-teacher is a regression; legal: mse"},
+     "loss: cross_entropy is for classes, and student-teacher is a regression; legal: mse, "
+     "half_squares"},
+    {"LinearRegressionNotGenerated",
+     "dataset: {name: linear-regression}\nrule: bp\nloss: half_squares\n",
+     "dataset.name: linear-regression is generated: say how, with linear_regression: {}"},
+    {"ClassesOfAnAutoencoder", "dataset: {name: mnist, targets: inputs}\nrule: bp\n",
+     "loss: cross_entropy is for classes, and dataset.targets: inputs makes it a regression; "
+     "legal: mse, half_squares"},
     {"HopelessRegression",
      "dataset: {name: student-teacher, student_teacher: {}}\nrule: bp\nloss: mse\nhopeless: "
      "{from_epoch: 6}\n",
@@ -189,6 +200,13 @@ TEST(GoodTrainings, AreNotRefused) {
            "dataset: {name: mnist}\nnetwork: {hidden: [8, 8]}\nrule: {ddtp_linear: "
            "{recurrent_input: true, feedback_hidden: [4]}}\nfeedback_schedule: {separate: true}\n",
            "dataset: {name: student-teacher, student_teacher: {inputs: 3}}\nrule: bp\nloss: mse\n",
+           "dataset: {name: linear-regression, linear_regression: {}}\nrule: bp\nloss: "
+           "half_squares\n",
+           "dataset: {name: nonlinear-regression, nonlinear_regression: {teacher_hidden: "
+           "[3]}}\nrule: bp\nloss: mse\n",
+           "dataset: {name: mnist}\nrule: bp\nnetwork: {layers: [{dense: {units: 5}}, {dense: "
+           "{units: 3, activation: linear}}]}\n",
+           "dataset: {name: cifar10, targets: inputs}\nrule: bp\nloss: mse\n",
        }) {
     TP_EXPECT_OK(ParseAndCompleteTraining(text, "t.yaml")) << text;
   }

@@ -35,6 +35,7 @@ v1::Optimiser AdamSpec() {
   spec.set_weight_decay(0.1);
   spec.mutable_adam()->set_beta1(0.8);
   spec.mutable_adam()->set_beta2(0.95);
+  spec.mutable_adam()->set_bias_correction(true);
   spec.mutable_adam()->add_epsilon(1e-3);
   return spec;
 }

@@ -2,7 +2,7 @@
 tp_test(NAME trainer_safetensors_test SRCS safetensors_test.cc DEPS trainer_data LABELS unit)
 tp_test(NAME trainer_idx_test SRCS idx_test.cc DEPS trainer_data ZLIB::ZLIB LABELS unit)
 tp_test(NAME trainer_data_formats_test
-        SRCS cifar10_test.cc csv_test.cc npy_test.cc npz_test.cc student_teacher_test.cc
+        SRCS cifar10_test.cc csv_test.cc npy_test.cc npz_test.cc generated_test.cc
         DEPS trainer_data ZLIB::ZLIB LABELS unit)
 tp_test(NAME trainer_data_set_test SRCS data_set_test.cc DEPS trainer_data ZLIB::ZLIB
         LABELS unit tsan_short)

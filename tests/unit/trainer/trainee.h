@@ -35,6 +35,7 @@ inline v1::TrainingSpec SpecOfRule(const std::string& rule) {
     optimiser->add_lr(1e-3);
     optimiser->mutable_adam()->set_beta1(0.9);
     optimiser->mutable_adam()->set_beta2(0.999);
+    optimiser->mutable_adam()->set_bias_correction(true);
     optimiser->mutable_adam()->add_epsilon(1e-8);
     optimiser->set_weight_decay(0);
   }
@@ -50,19 +51,31 @@ inline std::vector<std::string> RuleNames() {
   return names;
 }
 
+// A convolution that keeps the size of the maps, and a pool of stride 2 unless it is 1.
+inline void AddConv(int channels, int kernel, int pool, v1::Network& network) {
+  v1::Conv& conv = *network.add_layers()->mutable_conv();
+  conv.set_channels(channels);
+  conv.set_kernel(kernel);
+  conv.set_stride(1);
+  conv.set_padding(kernel / 2);
+  conv.set_pool(pool);
+  conv.set_pool_stride(2);
+  conv.set_pool_padding(1);
+}
+
+// The CIFAR-10 network of [TF].
+inline v1::TrainingSpec Cifar10SpecOfRule(const std::string& rule) {
+  v1::TrainingSpec spec = SpecOfRule(rule);
+  v1::Network& network = *spec.mutable_network();
+  for (const int channels : {32, 64}) AddConv(channels, /*kernel=*/5, /*pool=*/3, network);
+  network.add_layers()->mutable_dense()->set_units(512);
+  return spec;
+}
+
 // Maps of 2x6x6, two convolutions with and without a pool, one dense hidden layer, 3 outputs.
 inline std::vector<LayerShape> ConvShapes() {
   v1::Network network;
-  for (const int pool : {3, 1}) {
-    v1::Conv& conv = *network.add_layers()->mutable_conv();
-    conv.set_channels(pool);
-    conv.set_kernel(3);
-    conv.set_stride(1);
-    conv.set_padding(1);
-    conv.set_pool(pool);
-    conv.set_pool_stride(2);
-    conv.set_pool_padding(1);
-  }
+  for (const int pool : {3, 1}) AddConv(/*channels=*/pool, /*kernel=*/3, pool, network);
   network.add_layers()->mutable_dense()->set_units(5);
   return *InferShapes(network, {.channels = 2, .height = 6, .width = 6}, 3);
 }

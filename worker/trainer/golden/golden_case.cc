@@ -153,6 +153,7 @@ absl::Status ReadOptimiser(const Description& description, const char* name_key,
     TP_ASSIGN_OR_RETURN(const auto epsilon,
                         description.Numbers(absl::StrCat("eps", suffix).c_str(), 1e-8));
     adam.set_beta1(beta1);
+    adam.set_bias_correction(true);
     adam.set_beta2(beta2);
     for (const double value : spread(epsilon)) adam.add_epsilon(value);
   } else if (absl::EqualsIgnoreCase(name, "sgd")) {
