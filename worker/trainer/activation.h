@@ -19,6 +19,9 @@ Activation OutputActivation(const v1::Network& spec);
 // t of a layerwise feedback path of the network.
 Activation FeedbackActivation(v1::Activation kind, const v1::Network& spec);
 
+// The inverse of s, which is linear or leaky_relu.
+Activation InverseOf(const Activation& s);
+
 // h = s(a). The two may be the same memory. Both are contiguous.
 template <class S>
 void Apply(const Activation& s, const ConstMatrixRef<S>& a, MatrixRef<S> h);

@@ -2,6 +2,7 @@
 // step of learning_rule.h, for tests and benchmarks of the numerical core.
 #pragma once
 
+#include <algorithm>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -35,11 +36,25 @@ inline v1::TrainingSpec SpecOfRule(const std::string& rule) {
     optimiser->add_lr(1e-3);
     optimiser->mutable_adam()->set_beta1(0.9);
     optimiser->mutable_adam()->set_beta2(0.999);
+    optimiser->mutable_adam()->set_bias_correction(true);
     optimiser->mutable_adam()->add_epsilon(1e-8);
     optimiser->set_weight_decay(0);
   }
   SetRule(rule, spec);
+  if (InvertsLayers(spec)) {
+    network.set_activation(v1::ACTIVATION_LEAKY_RELU);
+    network.set_initialiser(v1::INITIALISER_HAAR);
+  }
   return spec;
+}
+
+// Dense layers of these widths; for rules that invert layers all of the widest hidden or
+// output width, so that matrices are square from layer 2 on and some outputs auxiliary.
+inline std::vector<LayerShape> ShapesFor(const v1::TrainingSpec& spec, std::vector<Index> sizes) {
+  if (InvertsLayers(spec)) {
+    std::fill(sizes.begin() + 1, sizes.end(), *std::max_element(sizes.begin() + 1, sizes.end()));
+  }
+  return DenseShapes(sizes);
 }
 
 // The table of rules, and the variants among their options.
@@ -91,7 +106,7 @@ class Trainee {
  public:
   Trainee(v1::TrainingSpec spec_in, const std::vector<Index>& sizes, uint64_t seed = 7,
           std::vector<int> trained_layers = {})
-      : Trainee(std::move(spec_in), DenseShapes(sizes), seed, std::move(trained_layers)) {}
+      : Trainee(spec_in, ShapesFor(spec_in, sizes), seed, std::move(trained_layers)) {}
 
   Trainee(v1::TrainingSpec spec_in, const std::vector<LayerShape>& shapes, uint64_t seed = 7,
           std::vector<int> trained_layers = {})
