@@ -40,6 +40,17 @@ TEST(Orthogonality, IsTheSumOfSquaredProductsOfDifferentColumns) {
   EXPECT_NEAR(OrthogonalityPenalty(w), sum, 1e-12 * sum);
 }
 
+// Wide enough for several tiles of the product, the last one narrower.
+TEST(Orthogonality, OfAWideMatrixIsThatOfThePlainProduct) {
+  Trainee<double> trainee(SpecOfRule("bp"), {300, 7, 3});
+  const Matrix<double> w = trainee.network.weight(1).value;
+  Matrix<double> gram = w.transpose() * w;
+  gram.diagonal().setZero();
+  EXPECT_NEAR(OrthogonalityPenalty(w), gram.squaredNorm(), 1e-12 * gram.squaredNorm());
+  AddOrthogonalityGradient(0.5, trainee.network);
+  EXPECT_LT((trainee.network.weight(1).gradient - 2 * w * gram).norm(), 1e-12 * (w * gram).norm());
+}
+
 TEST(Orthogonality, GradientIsThatOfFiniteDifferencesAndIsAdded) {
   constexpr double kStep = 1e-5;
   constexpr double kStrength = 0.7;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -80,6 +81,17 @@ inline std::vector<LayerShape> ConvShapes() {
   }
   network.add_layers()->mutable_dense()->set_units(5);
   return *InferShapes(network, {.channels = 2, .height = 6, .width = 6}, 3);
+}
+
+// The same, or for rules that invert layers its first convolution, which is never inverted,
+// under two square matrices.
+inline std::vector<LayerShape> ConvShapesFor(const v1::TrainingSpec& spec) {
+  std::vector<LayerShape> shapes = ConvShapes();
+  if (!InvertsLayers(spec)) return shapes;
+  shapes.resize(2);
+  const Index width = shapes[1].size();
+  for (int l = 2; l <= 3; ++l) shapes.push_back({{width, 1, 1}, std::nullopt, width});
+  return shapes;
 }
 
 template <class S>
