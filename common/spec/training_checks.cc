@@ -60,6 +60,7 @@ void CheckTraining(const v1::TrainingSpec& spec, const std::string& path, Proble
   CheckNetwork(spec, path, problems);
   CheckLayerLists(spec, path, problems);
   CheckRule(spec, path, problems);
+  CheckInverses(spec, path, problems);
   CheckSchedule(spec.feedback_schedule(), JoinPath(path, "feedback_schedule"), problems);
   CheckMeasure(spec, path, problems);
 }

@@ -15,6 +15,11 @@ Activation ActivationOf(v1::Activation kind, const v1::Network& spec) {
                                                             : 1};
 }
 
+Activation InverseOf(const Activation& s) {
+  if (s.kind != v1::ACTIVATION_LEAKY_RELU) return s;
+  return {v1::ACTIVATION_INVERSE_LEAKY_RELU, 1 / s.slope};
+}
+
 template <class S>
 void Apply(const Activation& s, const ConstMatrixRef<S>& a, MatrixRef<S> h) {
   const Kernels<S>& kernels = GetKernels<S>();

@@ -15,6 +15,9 @@ struct Activation {
 // Of that kind, with the slope of `spec`, which is complete.
 Activation ActivationOf(v1::Activation kind, const v1::Network& spec);
 
+// The inverse of s, which is linear or leaky_relu.
+Activation InverseOf(const Activation& s);
+
 // h = s(a). The two may be the same memory. Both are contiguous.
 template <class S>
 void Apply(const Activation& s, const ConstMatrixRef<S>& a, MatrixRef<S> h);

@@ -22,6 +22,9 @@ constexpr RuleEntry kRules[] = {
      &MakeDdtpControl<double>},
     {v1::TrainingSpec::kDfa, "dfa", &DfaLayersWithoutBias, &MakeDfa<float>, &MakeDfa<double>},
     {v1::TrainingSpec::kGnt, "gnt", &AllLayersHaveBias, &MakeGnt<float>, &MakeGnt<double>},
+    {v1::TrainingSpec::kTp, "tp", &AllLayersHaveBias, &MakeTp<float>, &MakeTp<double>},
+    {v1::TrainingSpec::kItp, "itp", &AllLayersHaveBias, &MakeItp<float>, &MakeItp<double>},
+    {v1::TrainingSpec::kGait, "gait", &AllLayersHaveBias, &MakeGait<float>, &MakeGait<double>},
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/random.h"
 #include "common/status_macros.h"
+#include "common/training/invertible_layers.h"
 #include "common/training/measure_memory.h"
 #include "worker/trainer/loss.h"
 #include "worker/trainer/measure/vectors.h"
@@ -42,6 +43,7 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> TypedRun<S>::Create(
   TP_ASSIGN_OR_RETURN(std::vector<LayerShape> shapes,
                       InferShapes(spec.network(), data->shape, NumTargets(spec, *data)));
   TP_RETURN_IF_ERROR(CheckMeasureMemory(spec, shapes));
+  TP_RETURN_IF_ERROR(CheckInvertibleLayers(spec, shapes));
   const int num_layers = static_cast<int>(shapes.size()) - 1;
 
   Network<S> network(spec.network(), std::move(shapes),
