@@ -53,6 +53,7 @@ void CheckTraining(const v1::TrainingSpec& spec, const std::string& path, Proble
   CheckNetwork(spec, path, problems);
   CheckLayerLists(spec, path, problems);
   CheckRule(spec, path, problems);
+  CheckInversion(spec, path, problems);
   CheckSchedule(spec.feedback_schedule(), JoinPath(path, "feedback_schedule"), problems);
   CheckMeasure(spec, path, problems);
 }

@@ -59,6 +59,7 @@ inline v1::TrainingSpec SmallSpec(const std::string& rule, const std::string& da
     optimiser->set_weight_decay(0);
     auto& adam = *optimiser->mutable_adam();
     adam.set_beta1(0.9);
+    adam.set_bias_correction(true);
     adam.set_beta2(0.999);
     adam.add_epsilon(1e-8);
   }
@@ -72,6 +73,7 @@ inline v1::TrainingSpec SmallSpec(const std::string& rule, const std::string& da
   spec.set_epochs(3);
   spec.set_precision(v1::PRECISION_FLOAT32);
   spec.set_seed(1);
+  spec.set_shuffle(true);
   spec.set_threads_per_run(1);
   return spec;
 }

@@ -103,6 +103,8 @@ TEST_P(GoldenReplay, NoticesAChangeOfAnyTensor) {
 
 INSTANTIATE_TEST_SUITE_P(DenseCases, GoldenReplay, testing::ValuesIn(kDenseCases),
                          [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(InversionCases, GoldenReplay, testing::ValuesIn(kInversionCases),
+                         [](const auto& test) { return std::string(test.param); });
 INSTANTIATE_TEST_SUITE_P(ConvCases, GoldenReplay, testing::ValuesIn(kConvCases),
                          [](const auto& test) { return std::string(test.param); });
 

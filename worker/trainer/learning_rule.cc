@@ -22,6 +22,11 @@ constexpr RuleEntry kRules[] = {
      &MakeDdtpControl<double>},
     {v1::TrainingSpec::kDfa, "dfa", &DfaLayersWithoutBias, &MakeDfa<float>, &MakeDfa<double>},
     {v1::TrainingSpec::kGnt, "gnt", &AllLayersHaveBias, &MakeGnt<float>, &MakeGnt<double>},
+    {v1::TrainingSpec::kFa, "fa", &AllLayersHaveBias, &MakeFa<float>, &MakeFa<double>},
+    {v1::TrainingSpec::kPbp, "pbp", &AllLayersHaveBias, &MakePbp<float>, &MakePbp<double>},
+    {v1::TrainingSpec::kNdi, "ndi", &AllLayersHaveBias, &MakeNdi<float>, &MakeNdi<double>},
+    {v1::TrainingSpec::kDi, "di", &AllLayersHaveBias, &MakeDi<float>, &MakeDi<double>},
+    {v1::TrainingSpec::kSldi, "sldi", &AllLayersHaveBias, &MakeSldi<float>, &MakeSldi<double>},
 };
 
 }  // namespace

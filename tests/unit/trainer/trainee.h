@@ -35,6 +35,7 @@ inline v1::TrainingSpec SpecOfRule(const std::string& rule) {
     optimiser->add_lr(1e-3);
     optimiser->mutable_adam()->set_beta1(0.9);
     optimiser->mutable_adam()->set_beta2(0.999);
+    optimiser->mutable_adam()->set_bias_correction(true);
     optimiser->mutable_adam()->add_epsilon(1e-8);
     optimiser->set_weight_decay(0);
   }

@@ -11,6 +11,7 @@
 #include "common/random.h"
 #include "common/status_macros.h"
 #include "common/training/measure_memory.h"
+#include "worker/trainer/elementwise.h"
 #include "worker/trainer/loss.h"
 #include "worker/trainer/measure/vectors.h"
 #include "worker/trainer/orthogonality.h"
@@ -25,7 +26,7 @@ namespace {
 template <class S>
 bool IsFinite(const Matrix<S>& m) {
   // The sum of squares is quick; it may overflow where no entry is infinite.
-  return std::isfinite(m.squaredNorm()) || m.allFinite();
+  return std::isfinite(SumOfSquares<S>(m)) || m.allFinite();
 }
 
 template <class S>
