@@ -61,6 +61,7 @@ void CheckTraining(const v1::TrainingSpec& spec, const std::string& path, Proble
   CheckLayerLists(spec, path, problems);
   CheckRule(spec, path, problems);
   CheckInverses(spec, path, problems);
+  CheckInversion(spec, path, problems);
   CheckSchedule(spec.feedback_schedule(), JoinPath(path, "feedback_schedule"), problems);
   CheckMeasure(spec, path, problems);
 }

@@ -18,6 +18,7 @@ void CheckNetwork(const v1::TrainingSpec& spec, const std::string& path, Problem
 void CheckLayerLists(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
 void CheckRule(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
 void CheckInverses(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
+void CheckInversion(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
 void CheckMeasure(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
 
 // What a check of common/training says, which names fields from the training on.

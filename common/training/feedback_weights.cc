@@ -27,6 +27,9 @@ std::vector<double> FeedbackWeights(const v1::TrainingSpec& spec,
     switch (spec.rule_case()) {
       case v1::TrainingSpec::kDtp:
       case v1::TrainingSpec::kDtpdrl:
+      case v1::TrainingSpec::kFa:
+      case v1::TrainingSpec::kNdi:
+      case v1::TrainingSpec::kDi:
         weights.push_back(width * static_cast<double>(widths[l + 1]));
         break;
       case v1::TrainingSpec::kDdtpLinear:
@@ -42,6 +45,9 @@ std::vector<double> FeedbackWeights(const v1::TrainingSpec& spec,
       case v1::TrainingSpec::kDdtpControl:
       case v1::TrainingSpec::kDfa:
         weights.push_back(outputs * width);
+        break;
+      case v1::TrainingSpec::kSldi:  // one matrix
+        weights.push_back(l == 1 ? outputs * width : 0);
         break;
       default:
         break;

@@ -74,6 +74,43 @@ inline void SetRule(const std::string& rule, v1::TrainingSpec& spec) {
   if (rule == "tp") spec.mutable_tp();
   if (rule.rfind("itp", 0) == 0) set_carry(*spec.mutable_itp());
   if (rule.rfind("gait", 0) == 0) set_carry(*spec.mutable_gait());
+  // Feedback that is stable from the start, and a leak under which it stays so.
+  const auto set_inversion = [](auto& fields) {
+    fields.mutable_feedback()->set_kind(v1::FEEDBACK_KIND_NEGATIVE_TRANSPOSE);
+    fields.mutable_feedback()->set_bound(0.5);
+    fields.mutable_feedback()->set_scale(1);
+    fields.set_alpha(0.1);
+    v1::Stabilise& stabilise = *fields.mutable_stabilise();
+    stabilise.set_kind(v1::STABILISE_KIND_NONE);
+    stabilise.set_every(1);
+    stabilise.mutable_ssa()->set_lr(0.05);
+    stabilise.mutable_ssa()->set_max_steps(200);
+    stabilise.mutable_ssa()->set_max_attempts(5);
+    stabilise.mutable_ssa()->set_smoothing(0.001);
+  };
+  const auto set_dynamics = [](auto& fields, v1::Nonlinearity nonlinearity) {
+    fields.mutable_dynamics()->set_dt(0.25);
+    fields.mutable_dynamics()->set_steps(40);
+    fields.mutable_dynamics()->set_tolerance(0);
+    fields.mutable_dynamics()->set_order(v1::EULER_ORDER_IN_TURN);
+    fields.set_nonlinearity(nonlinearity);
+  };
+  if (rule == "fa") {
+    spec.mutable_fa()->mutable_feedback()->set_kind(v1::FEEDBACK_KIND_RANDOM);
+    spec.mutable_fa()->mutable_feedback()->set_bound(0.5);
+    spec.mutable_fa()->mutable_feedback()->set_scale(1);
+  }
+  if (rule == "pbp") spec.mutable_pbp();
+  if (rule == "ndi") set_inversion(*spec.mutable_ndi());
+  if (rule == "di") {
+    set_inversion(*spec.mutable_di());
+    set_dynamics(*spec.mutable_di(), v1::NONLINEARITY_TIMES_DERIVATIVE);
+  }
+  if (rule == "sldi") {
+    set_inversion(*spec.mutable_sldi());
+    set_dynamics(*spec.mutable_sldi(), v1::NONLINEARITY_TIMES_DERIVATIVE);
+    spec.mutable_sldi()->set_alpha(1);  // stable while the product of the W is below 2 (1 + 1)^2
+  }
   if (rule == "dfa") {
     spec.mutable_dfa()->set_target_stepsize(1);
     spec.mutable_dfa()->set_last_hidden_bias(false);

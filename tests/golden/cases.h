@@ -40,6 +40,11 @@ inline constexpr const char* kConvCases[] = {
     "conv_dfa",
 };
 
+inline constexpr const char* kInversionCases[] = {
+    "di_bp_linear",       "di_di_linear_negT",     "di_di_nonlinear_negT",   "di_fa_linear",
+    "di_ndi_linear_negT", "di_ndi_nonlinear_negT", "di_sldi_nonlinear_negT", "di_pbp_linear",
+};
+
 inline std::string CasePath(const std::string& name) {
   return absl::StrCat(std::getenv("TPSWEEP_SOURCE_DIR"), "/tests/golden/", name, ".safetensors");
 }

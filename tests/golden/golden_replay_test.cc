@@ -105,6 +105,8 @@ INSTANTIATE_TEST_SUITE_P(DenseCases, GoldenReplay, testing::ValuesIn(kDenseCases
                          [](const auto& test) { return std::string(test.param); });
 INSTANTIATE_TEST_SUITE_P(ExactInverseCases, GoldenReplay, testing::ValuesIn(kExactInverseCases),
                          [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(InversionCases, GoldenReplay, testing::ValuesIn(kInversionCases),
+                         [](const auto& test) { return std::string(test.param); });
 INSTANTIATE_TEST_SUITE_P(ConvCases, GoldenReplay, testing::ValuesIn(kConvCases),
                          [](const auto& test) { return std::string(test.param); });
 

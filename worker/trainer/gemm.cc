@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "worker/trainer/kernels.h"
 #include "worker/trainer/parallel.h"
 
 namespace tpsweep::trainer {
@@ -11,6 +12,24 @@ namespace {
 
 CBLAS_TRANSPOSE ToBlas(Transpose transpose) {
   return transpose == Transpose::kYes ? CblasTrans : CblasNoTrans;
+}
+
+// y = alpha op(A) x + beta y: a product with one column reads A once, where that of
+// matrices would copy it first.
+void VectorProduct(Transpose ta, Index m, Index k, float alpha, const float* a, Index lda,
+                   const float* x, Index incx, float beta, float* y) {
+  const bool t = ta == Transpose::kYes;
+  cblas_sgemv(CblasColMajor, ToBlas(ta), static_cast<blasint>(t ? k : m),
+              static_cast<blasint>(t ? m : k), alpha, a, static_cast<blasint>(lda), x,
+              static_cast<blasint>(incx), beta, y, 1);
+}
+
+void VectorProduct(Transpose ta, Index m, Index k, double alpha, const double* a, Index lda,
+                   const double* x, Index incx, double beta, double* y) {
+  const bool t = ta == Transpose::kYes;
+  cblas_dgemv(CblasColMajor, ToBlas(ta), static_cast<blasint>(t ? k : m),
+              static_cast<blasint>(t ? m : k), alpha, a, static_cast<blasint>(lda), x,
+              static_cast<blasint>(incx), beta, y, 1);
 }
 
 void Product(Transpose ta, Transpose tb, Index m, Index n, Index k, float alpha, const float* a,
@@ -46,6 +65,20 @@ void Gemm(Transpose transpose_a, const ConstMatrixRef<S>& a, Transpose transpose
   const Index lda = std::max<Index>(1, a.outerStride());
   const Index ldb = std::max<Index>(1, b.outerStride());
   const Index ldc = std::max<Index>(1, c.outerStride());
+  // Mini-batches of one sample.
+  if (n == 1) {
+    if (beta == 0) c.setZero();
+    const Index incx = transpose_b == Transpose::kYes ? ldb : 1;
+    return VectorProduct(transpose_a, m, k, alpha, a.data(), lda, b.data(), incx, beta, c.data());
+  }
+  if (k == 1 && beta == 0 && transpose_a == Transpose::kNo) {
+    const Index step = transpose_b == Transpose::kYes ? 1 : ldb;
+    for (Index j = 0; j < n; ++j) {
+      GetKernels<S>().scale(static_cast<size_t>(m), alpha * b.data()[j * step], a.data(),
+                            c.data() + j * ldc);
+    }
+    return;
+  }
   const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   const bool cut_rows = m > n;
   const Index width = std::max(m, n);

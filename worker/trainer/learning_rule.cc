@@ -25,6 +25,11 @@ constexpr RuleEntry kRules[] = {
     {v1::TrainingSpec::kTp, "tp", &AllLayersHaveBias, &MakeTp<float>, &MakeTp<double>},
     {v1::TrainingSpec::kItp, "itp", &AllLayersHaveBias, &MakeItp<float>, &MakeItp<double>},
     {v1::TrainingSpec::kGait, "gait", &AllLayersHaveBias, &MakeGait<float>, &MakeGait<double>},
+    {v1::TrainingSpec::kFa, "fa", &AllLayersHaveBias, &MakeFa<float>, &MakeFa<double>},
+    {v1::TrainingSpec::kPbp, "pbp", &AllLayersHaveBias, &MakePbp<float>, &MakePbp<double>},
+    {v1::TrainingSpec::kNdi, "ndi", &AllLayersHaveBias, &MakeNdi<float>, &MakeNdi<double>},
+    {v1::TrainingSpec::kDi, "di", &AllLayersHaveBias, &MakeDi<float>, &MakeDi<double>},
+    {v1::TrainingSpec::kSldi, "sldi", &AllLayersHaveBias, &MakeSldi<float>, &MakeSldi<double>},
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
 #include "worker/trainer/golden/case_tensors.h"
+#include "worker/trainer/golden/inversion_case.h"
 #include "worker/trainer/learning_rule.h"
 
 namespace tpsweep::trainer {
@@ -70,7 +71,9 @@ absl::Status ReadRule(const Description& description, GoldenCase& result) {
     fields.set_target_stepsize(eta);
     fields.set_sigma(sigma);
   };
-  if (rule == "bp") {
+  if (IsInversionCase(description)) {
+    TP_RETURN_IF_ERROR(ReadInversionRule(description, rule, result));
+  } else if (rule == "bp") {
     spec.mutable_bp();
   } else if (rule == "dtp") {
     set_eta_and_sigma(*spec.mutable_dtp());
@@ -127,6 +130,14 @@ absl::Status CheckFeedbackWeights(const SafetensorsFile& file, const GoldenCase&
   const auto check = [&file](const std::string& name, Index rows, Index cols) {
     return WithShape(file, absl::StrCat("init/", name), {rows, cols}).status();
   };
+  if (golden_case.inversion) {
+    if (spec.has_sldi()) return check("B_sldi", n[1], n.back());
+    for (int l = 2; l <= last && (spec.has_fa() || spec.has_ndi() || spec.has_di()); ++l) {
+      const auto i = static_cast<size_t>(l);
+      TP_RETURN_IF_ERROR(check(absl::StrCat("B", l), n[i - 1], n[i]));
+    }
+    return absl::OkStatus();
+  }
   const bool has_random_layer = spec.has_ddtp_rhl() && last >= 3;
   const Index num_random = spec.ddtp_rhl().random_units();
   if (has_random_layer) TP_RETURN_IF_ERROR(check("R", num_random, n.back()));

@@ -9,6 +9,7 @@
 #include "worker/trainer/golden/case_rule.h"
 #include "worker/trainer/golden/case_tensors.h"
 #include "worker/trainer/golden/description.h"
+#include "worker/trainer/golden/inversion_case.h"
 
 namespace tpsweep::trainer {
 namespace {
@@ -128,22 +129,28 @@ absl::Status ReadLoss(const Description& description, v1::TrainingSpec& spec) {
     spec.set_loss(v1::LOSS_CROSS_ENTROPY);
   } else if (loss == "mse_mean_over_batch_and_outputs") {
     spec.set_loss(v1::LOSS_MSE);
-  } else if (absl::StartsWith(loss, "half squared error")) {
+  } else if (absl::StartsWith(loss, "half squared error") || loss == "0.5*||y*-y||^2, online") {
     spec.set_loss(v1::LOSS_HALF_SQUARES);
   } else {
-    return absl::UnimplementedError(
-        absl::StrCat("loss '", loss,
-                     "' is not supported by replay; supported: cross_entropy_on_logits_mean, "
-                     "mse_mean_over_batch_and_outputs, half squared error"));
+    return absl::UnimplementedError(absl::StrCat(
+        "loss '", loss,
+        "' is not supported by replay; supported: cross_entropy_on_logits_mean, "
+        "mse_mean_over_batch_and_outputs, half squared error, 0.5*||y*-y||^2, online"));
   }
   return absl::OkStatus();
+}
+
+// The scripts of [DI] name no optimiser: plain steps.
+std::string DefaultOptimiser(const Description& description) {
+  return IsInversionCase(description) ? "SGD" : "Adam";
 }
 
 // `prefix` is "" or "_fb"; `first` and `last` are the layers that have such parameters.
 absl::Status ReadOptimiser(const Description& description, const char* name_key,
                            const std::string& suffix, int num_layers, int first, int last,
                            v1::Optimiser& optimiser) {
-  TP_ASSIGN_OR_RETURN(const std::string name, description.Text(name_key, "Adam"));
+  TP_ASSIGN_OR_RETURN(const std::string name,
+                      description.Text(name_key, DefaultOptimiser(description)));
   // A list for the layers first..last is spread over the layers of the network.
   const auto spread = [&](const std::vector<double>& list) {
     if (static_cast<int>(list.size()) != last - first + 1 || list.size() == 1) return list;

@@ -2,6 +2,7 @@
 // network, and all that is needed to compute it again. Format: tests/golden/README.md.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,13 @@ struct GoldenCase {
   int num_steps = 0;              // step0, step1, ...
   // Of the Gauss-Newton metrics: one for all layers, or one for each hidden layer.
   std::vector<double> metric_damping = {0};
+  // Of the scripts of [DI], whose first step changes no weight, and scales no hidden error
+  // if the network is not linear.
+  struct Inversion {
+    double alpha = 0;
+    bool is_linear = false;
+  };
+  std::optional<Inversion> inversion;
   double relative_tolerance = 1e-9;
   // Of gradients and parameters of the layers 1..L, where theirs are wider; or empty.
   std::vector<double> layer_tolerance;

@@ -11,12 +11,14 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "worker/trainer/golden/case_tensors.h"
+#include "worker/trainer/golden/inversion_case.h"
 #include "worker/trainer/golden/metrics.h"
 #include "worker/trainer/learning_rule.h"
 #include "worker/trainer/loss.h"
 #include "worker/trainer/network.h"
 #include "worker/trainer/optimiser.h"
 #include "worker/trainer/orthogonality.h"
+#include "worker/trainer/rules/error_rule.h"
 #include "worker/trainer/square_inverse.h"
 
 namespace tpsweep::trainer {
@@ -60,12 +62,18 @@ class Replayer {
         recorded_(recorded),
         network_(golden_case.spec.network(), golden_case.shapes, golden_case.layers_without_bias,
                  0),
-        rule_(MakeRule<S>(golden_case.spec, network_, 0)) {}
+        rule_(MakeRule<S>(golden_case.spec, network_, 0)) {
+    if (!golden_case.inversion) return;
+    first_rule_ = MakeRule<S>(
+        golden_case.inversion->is_linear ? golden_case.spec : WithoutScaling(golden_case.spec),
+        network_, 0);
+  }
 
   absl::StatusOr<SafetensorsFile> Run() {
     computed_.metadata = recorded_.metadata;
     TP_RETURN_IF_ERROR(LoadParameters(network_.parameters()));
     TP_RETURN_IF_ERROR(LoadParameters(rule_->feedback_parameters()));
+    if (first_rule_) TP_RETURN_IF_ERROR(LoadParameters(first_rule_->feedback_parameters()));
     TP_RETURN_IF_ERROR(LoadCancelledBiases());
     TP_RETURN_IF_ERROR(MakeOptimisers());
     for (int k = 0; k < case_.num_feedback_steps; ++k) {
@@ -74,7 +82,9 @@ class Replayer {
       TP_RETURN_IF_ERROR(FeedbackStep(prefix));
     }
     for (int k = 0; k < case_.num_steps; ++k) {
-      TP_RETURN_IF_ERROR(Step(absl::StrCat("step", k, "/")));
+      const std::string prefix = absl::StrCat("step", k, "/");
+      TP_RETURN_IF_ERROR(case_.inversion ? InversionStep(prefix, /*is_first=*/k == 0)
+                                         : Step(prefix));
     }
     return std::move(computed_);
   }
@@ -166,13 +176,50 @@ class Replayer {
     return absl::OkStatus();
   }
 
-  absl::Status Step(const std::string& prefix) {
+  absl::Status ForwardWithLoss(const std::string& prefix) {
     TP_RETURN_IF_ERROR(Forward(prefix));
     for (int l = 1; l <= network_.num_layers(); ++l) {
       Put(absl::StrCat(prefix, "a", l), Preactivations(l));
       Put(absl::StrCat(prefix, "h", l), InShape(l, pass_.h[static_cast<size_t>(l)]));
     }
-    TP_RETURN_IF_ERROR(EvaluateLossOf(prefix));
+    return EvaluateLossOf(prefix);
+  }
+
+  // The scripts of [DI]: no weight changes in the first step; metrics after the update.
+  absl::Status InversionStep(const std::string& prefix, bool is_first) {
+    TP_RETURN_IF_ERROR(ForwardWithLoss(prefix));
+    LearningRule<S>& rule = is_first ? *first_rule_ : *rule_;
+    rule.ComputeUpdate(network_, pass_);
+    if (std::string why = rule.why_infeasible(); !why.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(prefix, ": ", why));
+    }
+    PutErrors(prefix, dynamic_cast<const ErrorRule<S>&>(rule));
+    PutGradients(prefix, network_.parameters());
+    if (!is_first) forward_->Step(network_.parameters());
+    PutValues(prefix, network_.parameters());
+    return ComputeInversionMetrics<S>(
+        case_, recorded_, network_, pass_, [&](const std::string& name, double value) {
+          Put(absl::StrCat(prefix, "metric/", name), ScalarTensor(value));
+        });
+  }
+
+  // delta{l} is target minus output, of each sample, and raw_delta{l} what the script's
+  // routine returns: with the derivative, unless it runs dynamics.
+  void PutErrors(const std::string& prefix, const ErrorRule<S>& rule) {
+    const auto scale = -static_cast<S>(pass_.output_error.cols());
+    const bool is_loop = case_.spec.has_di() || case_.spec.has_sldi();
+    for (int l = 1; l <= network_.num_layers(); ++l) {
+      const auto i = static_cast<size_t>(l);
+      Put(absl::StrCat(prefix, "delta", l), InShape(l, Matrix<S>(scale * pass_.delta[i])));
+      if (l == network_.num_layers()) break;
+      Matrix<S> raw = scale * rule.error(l);
+      if (!is_loop) MultiplyByDerivative<S>(network_.activation(l), pass_.a[i], pass_.h[i], raw);
+      Put(absl::StrCat(prefix, "raw_delta", l), InShape(l, raw));
+    }
+  }
+
+  absl::Status Step(const std::string& prefix) {
+    TP_RETURN_IF_ERROR(ForwardWithLoss(prefix));
     rule_->ComputeUpdate(network_, pass_);
     if (const std::string why = rule_->why_infeasible(); !why.empty()) {
       return absl::InvalidArgumentError(absl::StrCat(prefix, ": ", why));
@@ -301,6 +348,7 @@ class Replayer {
   const SafetensorsFile& recorded_;
   Network<S> network_;
   std::unique_ptr<LearningRule<S>> rule_;
+  std::unique_ptr<LearningRule<S>> first_rule_;  // of an inversion case's first step
   std::vector<Parameter<S>> cancelled_biases_;
   std::optional<Optimiser<S>> forward_, feedback_, cancelled_;
   Pass<S> pass_;

@@ -13,7 +13,7 @@ double Norm(const Matrix<S>& m) {
   return std::sqrt(SumOfSquares<S>(m));
 }
 
-// Feedback weights are named Q..., biases d...; what a random layer shared by all paths
+// Feedback weights are named Q... and B..., biases d...; what a random layer shared by all paths
 // holds (R, r) belongs to no layer.
 template <class S>
 void AddFeedbackNorms(const Subject<S>& subject, v1::Measurement& measurement) {
@@ -24,7 +24,7 @@ void AddFeedbackNorms(const Subject<S>& subject, v1::Measurement& measurement) {
     value = std::hypot(std::isnan(value) ? 0 : value, std::sqrt(square));
   };
   for (const Parameter<S>& parameter : subject.feedback) {
-    const bool is_weight = parameter.name[0] == 'Q';
+    const bool is_weight = parameter.name[0] == 'Q' || parameter.name[0] == 'B';
     if (!is_weight && parameter.name[0] != 'd') continue;
     const auto at = static_cast<size_t>(parameter.layer) - 1;
     add(SumOfSquares<S>(parameter.value), is_weight, norms[at]);

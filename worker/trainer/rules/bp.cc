@@ -8,12 +8,13 @@
 //
 //   dh[L] = e,   delta[l] = dh[l] * s_l'(a[l]),   dh[l-1] = W[l]^T delta[l]
 //   dW[l] = delta[l] h[l-1]^T,   db[l] = sum over the batch of delta[l]
+// As a rule, the hidden deltas may be scaled (rules/hidden_errors.h).
 //
 // Source: Rumelhart, Hinton and Williams, "Learning representations by
 // back-propagating errors" (1986).
 #include "worker/trainer/rules/bp.h"
 
-#include "worker/trainer/elementwise.h"
+#include "worker/trainer/rules/error_rule.h"
 #include "worker/trainer/rules/rules.h"
 
 namespace tpsweep::trainer {
@@ -38,32 +39,22 @@ void Backpropagate(const Network<S>& network, const Pass<S>& pass, std::vector<M
 namespace {
 
 template <class S>
-class Bp final : public LearningRule<S> {
+class Bp final : public ErrorRule<S> {
  public:
-  void ComputeUpdate(Network<S>& network, Pass<S>& pass) override {
-    Backpropagate(network, pass, dh_, pass.delta);
-    for (int l = 1; l <= network.num_layers(); ++l) {
-      network.SetLayerGradient(l, pass.delta[static_cast<size_t>(l)], pass);
-    }
-  }
-
-  void ComputeFeedbackUpdate(const Network<S>&, const Pass<S>&, NoiseSource<S>&,
-                             std::vector<double>& losses) override {
-    losses.clear();
-  }
-
-  absl::Span<Parameter<S>> feedback_parameters() override { return {}; }
-  double target_stepsize() const override { return 1; }
+  using ErrorRule<S>::ErrorRule;
 
  private:
-  std::vector<Matrix<S>> dh_;
+  void BringDown(int l, const Network<S>& network, const Pass<S>& pass,
+                 Matrix<S>& error_below) override {
+    network.BackwardLayer(l, pass.delta[static_cast<size_t>(l)], pass, error_below);
+  }
 };
 
 }  // namespace
 
 template <class S>
-std::unique_ptr<LearningRule<S>> MakeBp(const v1::TrainingSpec&, const Network<S>&, uint64_t) {
-  return std::make_unique<Bp<S>>();
+std::unique_ptr<LearningRule<S>> MakeBp(const v1::TrainingSpec& spec, const Network<S>&, uint64_t) {
+  return std::make_unique<Bp<S>>(spec.bp().hidden_errors());
 }
 
 template void Backpropagate(const Network<float>&, const Pass<float>&, std::vector<Matrix<float>>&,

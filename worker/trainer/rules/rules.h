@@ -49,6 +49,22 @@ template <class S>
 std::unique_ptr<LearningRule<S>> MakeGait(const v1::TrainingSpec& spec, const Network<S>& network,
                                           uint64_t seed);
 
+template <class S>
+std::unique_ptr<LearningRule<S>> MakeFa(const v1::TrainingSpec& spec, const Network<S>& network,
+                                        uint64_t seed);
+template <class S>
+std::unique_ptr<LearningRule<S>> MakePbp(const v1::TrainingSpec& spec, const Network<S>& network,
+                                         uint64_t seed);
+template <class S>
+std::unique_ptr<LearningRule<S>> MakeNdi(const v1::TrainingSpec& spec, const Network<S>& network,
+                                         uint64_t seed);
+template <class S>
+std::unique_ptr<LearningRule<S>> MakeDi(const v1::TrainingSpec& spec, const Network<S>& network,
+                                        uint64_t seed);
+template <class S>
+std::unique_ptr<LearningRule<S>> MakeSldi(const v1::TrainingSpec& spec, const Network<S>& network,
+                                          uint64_t seed);
+
 // The last hidden layer, unless the spec gives it a bias.
 std::vector<int> DdtpLinearLayersWithoutBias(const v1::TrainingSpec& spec, int num_layers);
 std::vector<int> DfaLayersWithoutBias(const v1::TrainingSpec& spec, int num_layers);

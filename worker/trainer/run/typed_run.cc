@@ -12,6 +12,7 @@
 #include "common/status_macros.h"
 #include "common/training/invertible_layers.h"
 #include "common/training/measure_memory.h"
+#include "worker/trainer/elementwise.h"
 #include "worker/trainer/loss.h"
 #include "worker/trainer/measure/vectors.h"
 #include "worker/trainer/orthogonality.h"
@@ -26,7 +27,7 @@ namespace {
 template <class S>
 bool IsFinite(const Matrix<S>& m) {
   // The sum of squares is quick; it may overflow where no entry is infinite.
-  return std::isfinite(m.squaredNorm()) || m.allFinite();
+  return std::isfinite(SumOfSquares<S>(m)) || m.allFinite();
 }
 
 template <class S>

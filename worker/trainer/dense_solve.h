@@ -1,0 +1,50 @@
+// Decompositions of small dense matrices in double, by the LAPACK of OpenBLAS: what the
+// rules of dynamic inversion factor once an update. Results do not depend on the number
+// of threads. Not thread-safe, but for the functions.
+#pragma once
+
+#include <complex>
+#include <vector>
+
+#include "worker/trainer/tensor.h"
+
+namespace tpsweep::trainer {
+
+using ComplexMatrix = Eigen::MatrixXcd;
+
+// P A = L U of a square matrix.
+class LuDecomposition {
+ public:
+  // Returns an estimate of the reciprocal condition number; 0 if `a` is singular or holds
+  // what is not a number, and there is nothing to solve with.
+  double Factor(Matrix<double> a);
+  // b <- A^-1 b.
+  void Solve(Matrix<double>& b) const;
+
+ private:
+  Matrix<double> lu_;
+  std::vector<int> pivots_;
+};
+
+// A = L L^T of a symmetric positive definite matrix.
+class CholeskyDecomposition {
+ public:
+  // As LuDecomposition; 0 too if `a` is not positive definite. Reads the lower half.
+  double Factor(Matrix<double> a);
+  void Solve(Matrix<double>& b) const;
+
+ private:
+  Matrix<double> l_;
+};
+
+// The shortest of the x that make |A x - b| smallest. Singular values below the rounding
+// of double count as zero. A may have any shape and rank.
+Matrix<double> LeastSquares(Matrix<double> a, const Matrix<double>& b);
+
+// In no particular order; infinity alone if `a` holds what is not a number.
+std::vector<std::complex<double>> Eigenvalues(Matrix<double> a);
+
+// A = U T U^*, T upper triangular. False if it cannot be computed.
+bool SchurDecomposition(const Matrix<double>& a, ComplexMatrix& t, ComplexMatrix& u);
+
+}  // namespace tpsweep::trainer
