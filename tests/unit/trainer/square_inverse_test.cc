@@ -70,6 +70,7 @@ TYPED_TEST(SquareInverseTest, SolvesAsGaussianEliminationDoes) {
 TYPED_TEST(SquareInverseTest, EstimatesTheConditionOfTheOneNorm) {
   using S = TypeParam;
   const auto norm = [](const Matrix<double>& m) { return m.cwiseAbs().colwise().sum().maxCoeff(); };
+  int num_close = 0;
   for (uint64_t key = 0; key < 30; ++key) {
     const Index n = 2 + static_cast<Index>(key);
     const Matrix<S> w = RandomMatrix<S>(n, n, key);
@@ -78,8 +79,10 @@ TYPED_TEST(SquareInverseTest, EstimatesTheConditionOfTheOneNorm) {
     const Matrix<double> exact = w.template cast<double>();
     const double reciprocal = 1 / (norm(exact) * norm(exact.inverse()));
     EXPECT_GT(inverse.reciprocal_condition(), 0.99 * reciprocal);
-    EXPECT_LT(inverse.reciprocal_condition(), 3 * reciprocal);
+    EXPECT_LT(inverse.reciprocal_condition(), 10 * reciprocal);
+    num_close += inverse.reciprocal_condition() < 3 * reciprocal ? 1 : 0;
   }
+  EXPECT_GE(num_close, 27);
 }
 
 TYPED_TEST(SquareInverseTest, ScaleIsNotSingularity) {
