@@ -52,9 +52,11 @@ void SolveColumns(const char* transpose, const Matrix<S>& factors, const std::ve
                     1);
 }
 
-// A lower bound of the 1-norm of W^-1. Not finite if the factors are not, or all but singular.
-//   y = W^-1 v for random signs v;  |y|_1 / n
-//   z = W^-T sign(y);  its largest entry, which is at most the norm of that column of W^-1
+// A lower bound of the 1-norm of W^-1, by the first step of Hager's method. Not finite if the
+// factors are not.
+//   y = W^-1 v for random signs v:  |y|_1 / n
+//   z = W^-T sign(y), whose largest entry says which column of W^-1 may be the largest:
+//   |W^-1 e_k|_1 >= |z_k|
 template <class S>
 S EstimateNormOfInverse(const Matrix<S>& factors, const std::vector<int>& pivots) {
   const Index n = factors.rows();
@@ -62,13 +64,16 @@ S EstimateNormOfInverse(const Matrix<S>& factors, const std::vector<int>& pivots
   Matrix<S> x(n, 1);
   for (Index i = 0; i < n; ++i) x(i) = random.NextUniform() < 0.5 ? S{-1} : S{1};
   SolveColumns("N", factors, pivots, 1, x.data(), n);
-  const S first = x.cwiseAbs().sum() / static_cast<S>(n);
+  const S mean = x.cwiseAbs().sum() / static_cast<S>(n);
   x = x.unaryExpr([](S y) { return y < 0 ? S{-1} : S{1}; });
   SolveColumns("T", factors, pivots, 1, x.data(), n);
-  // Not maxCoeff alone, which may pass over what is not a number.
-  const S sum = x.cwiseAbs().sum();
-  return std::isfinite(sum) && std::isfinite(first) ? std::max(first, x.cwiseAbs().maxCoeff())
-                                                    : std::numeric_limits<S>::infinity();
+  Index largest = 0;
+  x.col(0).cwiseAbs().maxCoeff(&largest);
+  x.setZero();
+  x(std::clamp<Index>(largest, 0, n - 1)) = 1;
+  SolveColumns("N", factors, pivots, 1, x.data(), n);
+  const S column = x.cwiseAbs().sum();
+  return std::isfinite(mean + column) ? std::max(mean, column) : std::numeric_limits<S>::infinity();
 }
 
 }  // namespace

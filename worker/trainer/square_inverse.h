@@ -17,7 +17,7 @@ class SquareInverse {
   // Of W (n, n), whatever it holds. Keeps its memory for the next W of that size.
   void Factorise(const ConstMatrixRef<S>& w);
 
-  // 1 / (||W|| ||W^-1||) in the 1-norm. The norm of the inverse is estimated by two
+  // 1 / (||W|| ||W^-1||) in the 1-norm. The norm of the inverse is estimated by three
   // solves (the first step of Hager's method): it is at most the true one, and seldom less
   // than a third of it. 0 if a pivot is zero or something is not finite.
   double reciprocal_condition() const { return reciprocal_condition_; }
