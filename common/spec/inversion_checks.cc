@@ -113,8 +113,8 @@ void CheckLeak(const v1::TrainingSpec& spec, double alpha, const std::string& pa
   }
 }
 
-void CheckSsaSize(const v1::TrainingSpec& spec, const std::string& path, absl::string_view who,
-                  const std::vector<Loop>& loops, Problems& problems) {
+void CheckSsaSize(const std::string& path, absl::string_view who, const std::vector<Loop>& loops,
+                  Problems& problems) {
   for (const Loop& loop : loops) {
     if (!loop.is_known()) continue;
     int64_t units = 0;
@@ -143,10 +143,10 @@ void CheckLoops(const v1::TrainingSpec& spec, const Fields& fields, const std::s
                    loop.layer, " never are, since it is wider than the one below (widths ",
                    WidthsText(loop), "); legal here: random, negative_transpose");
     }
-    CheckSsaSize(spec, kind, "optimised", loops, problems);
+    CheckSsaSize(kind, "optimised", loops, problems);
   }
   if (fields.stabilise().kind() == v1::STABILISE_KIND_SSA) {
-    CheckSsaSize(spec, JoinPath(path, "stabilise.kind"), "ssa", LoopsOf(spec), problems);
+    CheckSsaSize(JoinPath(path, "stabilise.kind"), "ssa", LoopsOf(spec), problems);
   }
 }
 

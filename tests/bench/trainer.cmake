@@ -1,4 +1,5 @@
 if(TPSWEEP_BENCH)
   find_package(benchmark REQUIRED)
   tp_binary(NAME rule_step_bench SRCS rule_step_bench.cc DEPS trainer_core trainer_measure benchmark::benchmark)
+  tp_binary(NAME inversion_bench SRCS inversion_bench.cc DEPS trainer_core benchmark::benchmark)
 endif()
