@@ -1,4 +1,6 @@
 // Whether the network can be built, and held in memory (see training_checks.h).
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -16,9 +18,15 @@ constexpr double kMostWeights = 2147483647;  // 2^31 - 1
 void CheckActivations(const v1::TrainingSpec& spec, const std::string& path, Problems& problems) {
   const v1::Network& network = spec.network();
   const std::string output_path = JoinPath(path, "network.output_activation");
-  for (const auto& [at, activation] :
-       {std::pair(JoinPath(path, "network.activation"), network.activation()),
-        std::pair(output_path, network.output_activation())}) {
+  std::vector<std::pair<std::string, v1::Activation>> activations = {
+      {JoinPath(path, "network.activation"), network.activation()},
+      {output_path, network.output_activation()}};
+  for (int i = 0; i < network.layers_size(); ++i) {
+    activations.emplace_back(
+        JoinPath(path, absl::StrCat("network.layers[", i, "].dense.activation")),
+        network.layers(i).dense().activation());
+  }
+  for (const auto& [at, activation] : activations) {
     if (activation == v1::ACTIVATION_INVERSE_LEAKY_RELU || activation == v1::ACTIVATION_LOGIT) {
       problems.Add(at, EnumText(activation),
                    " is for feedback paths only; legal: linear, tanh, relu, leaky_relu, sigmoid");

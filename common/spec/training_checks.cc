@@ -1,33 +1,35 @@
 #include "common/spec/training_checks.h"
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "common/spec/text.h"
+#include "common/training/known_data.h"
 
 namespace tpsweep::spec {
 namespace {
 
-constexpr char kStudentTeacher[] = "student-teacher";
-
 void CheckData(const v1::TrainingSpec& spec, const std::string& path, Problems& problems) {
   const v1::Dataset& dataset = spec.dataset();
-  const bool is_named = dataset.name() == kStudentTeacher;
-  if (is_named && !dataset.has_student_teacher()) {
-    problems.Add(JoinPath(path, "dataset.name"), kStudentTeacher,
-                 " is generated: say how, with student_teacher: {} beside the name for the "
-                 "defaults");
+  const std::string generator = GeneratorField(dataset);
+  const std::string generated_name = absl::StrReplaceAll(generator, {{"_", "-"}});
+  if (generator.empty() && IsGenerated(dataset.name())) {
+    problems.Add(JoinPath(path, "dataset.name"), dataset.name(), " is generated: say how, with ",
+                 absl::StrReplaceAll(dataset.name(), {{"-", "_"}}),
+                 ": {} beside the name for the defaults");
   }
-  if (!dataset.has_student_teacher()) return;
-  if (!is_named) {
-    problems.Add(JoinPath(path, "dataset.generator"), "student_teacher goes with the name ",
-                 kStudentTeacher, ", not with ", Quoted(dataset.name()));
+  if (dataset.name() != generated_name && !generator.empty()) {
+    problems.Add(JoinPath(path, "dataset.generator"), generator, " goes with the name ",
+                 generated_name, ", not with ", Quoted(dataset.name()));
   }
-  if (spec.loss() != v1::LOSS_MSE) {
-    problems.Add(JoinPath(path, "loss"), EnumText(spec.loss()),
-                 " is for classes, and student-teacher is a regression; legal: mse");
+  if (!IsRegression(dataset)) return;
+  const std::string task = RegressionText(dataset);
+  if (spec.loss() == v1::LOSS_CROSS_ENTROPY) {
+    problems.Add(JoinPath(path, "loss"), EnumText(spec.loss()), " is for classes, and ", task,
+                 "; legal: mse, half_squares");
   }
   if (spec.hopeless().from_epoch() > 0) {
     problems.Add(JoinPath(path, "hopeless.from_epoch"), spec.hopeless().from_epoch(),
-                 " judges train/error, which counts wrong classes, and student-teacher is a "
-                 "regression; legal: 0");
+                 " judges train/error, which counts wrong classes, and ", task, "; legal: 0");
   }
 }
 
@@ -41,6 +43,11 @@ void CheckSchedule(const v1::FeedbackSchedule& schedule, const std::string& path
 
 }  // namespace
 
+std::string RegressionText(const v1::Dataset& dataset) {
+  return dataset.targets() == v1::TARGETS_INPUTS ? "dataset.targets: inputs makes it a regression"
+                                                 : absl::StrCat(dataset.name(), " is a regression");
+}
+
 void AddStatus(const absl::Status& status, const std::string& path, Problems& problems) {
   if (status.ok()) return;
   const absl::string_view message = status.message();
@@ -53,6 +60,7 @@ void CheckTraining(const v1::TrainingSpec& spec, const std::string& path, Proble
   CheckNetwork(spec, path, problems);
   CheckLayerLists(spec, path, problems);
   CheckRule(spec, path, problems);
+  CheckInverses(spec, path, problems);
   CheckInversion(spec, path, problems);
   CheckSchedule(spec.feedback_schedule(), JoinPath(path, "feedback_schedule"), problems);
   CheckMeasure(spec, path, problems);

@@ -17,11 +17,15 @@ void CheckTraining(const v1::TrainingSpec& spec, const std::string& path, Proble
 void CheckNetwork(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
 void CheckLayerLists(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
 void CheckRule(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
+void CheckInverses(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
 void CheckInversion(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
 void CheckMeasure(const v1::TrainingSpec& spec, const std::string& path, Problems& problems);
 
 // What a check of common/training says, which names fields from the training on.
 void AddStatus(const absl::Status& status, const std::string& path, Problems& problems);
+
+// Why there are no classes: "student-teacher is a regression".
+std::string RegressionText(const v1::Dataset& dataset);
 
 // Defaults that depend on other fields.
 void FillDerivedDefaults(v1::TrainingSpec& spec);

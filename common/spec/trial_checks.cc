@@ -12,6 +12,7 @@
 #include "common/spec/space_checks.h"
 #include "common/spec/text.h"
 #include "common/spec/training_checks.h"
+#include "common/training/known_data.h"
 
 namespace tpsweep::spec {
 namespace {
@@ -115,10 +116,10 @@ Problems Try(const v1::StudySpec& spec, const Configuration& configuration) {
                  " needs training.dataset.validation above 0, or choose another metric such as "
                  "train/error");
   }
-  if (absl::EndsWith(metric, "/error") && training.dataset().has_student_teacher()) {
-    problems.Add("objective.metric", metric,
-                 " counts wrong classes, and student-teacher is a regression; legal: the same of "
-                 "the loss, such as validation/loss");
+  if (absl::EndsWith(metric, "/error") && IsRegression(training.dataset())) {
+    problems.Add("objective.metric", metric, " counts wrong classes, and ",
+                 RegressionText(training.dataset()),
+                 "; legal: the same of the loss, such as validation/loss");
   }
   return problems;
 }

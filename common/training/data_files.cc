@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/training/known_data.h"
 
 namespace tpsweep {
 namespace {
@@ -168,7 +169,7 @@ std::map<std::string, DataFiles> ListDataSets(absl::Span<const std::string> sear
     }
     for (const fs::path& folder : folders) {
       const std::string name = NameOf(folder);
-      if (!IsLegalDataSetName(name) || name == kStudentTeacher || sets.contains(name)) continue;
+      if (!IsLegalDataSetName(name) || IsGenerated(name) || sets.contains(name)) continue;
       // Of two folders with one name, that which a search by the name finds.
       if (!FindIn(folder)) continue;
       if (std::optional<DataFiles> files = FindDataSet(search_path, name)) {

@@ -28,9 +28,6 @@ std::string ToText(const DataFiles& files);
 // What the folder of a data set may hold, for messages: one layout after the other.
 std::string DataLayouts();
 
-// The generated data set (training.proto), which needs no files.
-inline constexpr absl::string_view kStudentTeacher = "student-teacher";
-
 // Names come with specs: they must not lead out of the search path.
 bool IsLegalDataSetName(absl::string_view name);
 

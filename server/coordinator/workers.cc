@@ -207,7 +207,11 @@ bool Coordinator::TakeReport(WorkerEntry& worker, const v1::Report& report) {
   }
   StudyState& study = *FindStudy(lease.study);
   v1::Run& run = *study.FindOpen(lease.run);
-  *run.mutable_latest() = change.batch.measurements.back().measurement();
+  for (const v1::MeasurementRecord& record : change.batch.measurements) {
+    // Measurements within an epoch have vectors only: they are no result.
+    const bool is_result = !record.measurement().scalars().empty();
+    if (is_result || run.latest().scalars().empty()) *run.mutable_latest() = record.measurement();
+  }
   study.Touch(run, change);
   v1::Ack ack;
   ack.set_attempt(report.attempt());

@@ -33,18 +33,7 @@ void TrainingStep(benchmark::State& state, const std::string& rule) {
 template <class S>
 void ConvTrainingStep(benchmark::State& state, const std::string& rule) {
   const ScopedFlushDenormals flush;
-  v1::TrainingSpec spec = SpecOfRule(rule);
-  for (const int channels : {32, 64}) {
-    v1::Conv& conv = *spec.mutable_network()->add_layers()->mutable_conv();
-    conv.set_channels(channels);
-    conv.set_kernel(5);
-    conv.set_stride(1);
-    conv.set_padding(2);
-    conv.set_pool(3);
-    conv.set_pool_stride(2);
-    conv.set_pool_padding(1);
-  }
-  spec.mutable_network()->add_layers()->mutable_dense()->set_units(512);
+  const v1::TrainingSpec spec = Cifar10SpecOfRule(rule);
   Trainee<S> trainee(spec, *InferShapes(spec.network(), {3, 32, 32}, 10));
   const Matrix<S> x = RandomMatrix<S>(3072, kBatch, 1);
   const Matrix<S> y = RandomTargets<S>(10, kBatch, 2);

@@ -8,7 +8,20 @@
 namespace tpsweep {
 
 // Names of rules that are options of another in the contract; SetRule knows them too.
-inline constexpr const char* kRuleVariants[] = {"ddtp_mlp", "ddtp_rhl_rec"};
+inline constexpr const char* kRuleVariants[] = {"ddtp_mlp",   "ddtp_rhl_rec",
+                                                "itp_gamma",  "itp_adaptive_gamma",
+                                                "gait_gamma", "gait_adaptive_gamma"};
+
+// The rules that need square matrices and invertible activations.
+inline bool InvertsLayers(const v1::TrainingSpec& spec) {
+  return spec.has_tp() || spec.has_itp() || spec.has_gait();
+}
+
+// The carry of "gait", "gait_gamma", ...
+inline v1::Carry CarryOf(const std::string& rule) {
+  if (rule.find("_adaptive_gamma") != std::string::npos) return v1::CARRY_ADAPTIVE_GAMMA;
+  return rule.find("_gamma") != std::string::npos ? v1::CARRY_GAMMA : v1::CARRY_DIFFERENCE;
+}
 
 // Small sizes where the rule has any.
 inline void SetRule(const std::string& rule, v1::TrainingSpec& spec) {
@@ -53,6 +66,14 @@ inline void SetRule(const std::string& rule, v1::TrainingSpec& spec) {
     spec.mutable_gnt()->set_weight_update(v1::GNT_WEIGHT_UPDATE_GRADIENT);
     spec.mutable_gnt()->set_norm_ratio(1);
   }
+  const auto set_carry = [&rule](auto& fields) {
+    fields.set_carry(CarryOf(rule));
+    fields.set_gamma(0.001);
+    fields.set_perturbation(0.001);
+  };
+  if (rule == "tp") spec.mutable_tp();
+  if (rule.rfind("itp", 0) == 0) set_carry(*spec.mutable_itp());
+  if (rule.rfind("gait", 0) == 0) set_carry(*spec.mutable_gait());
   // Feedback that is stable from the start, and a leak under which it stays so.
   const auto set_inversion = [](auto& fields) {
     fields.mutable_feedback()->set_kind(v1::FEEDBACK_KIND_NEGATIVE_TRANSPOSE);

@@ -21,8 +21,16 @@ inline constexpr const char* kDenseCases[] = {
     "dtp_regression_pretrained",
     "dtp_softmax_tanh",
     "dtpdrl_softmax_tanh",
+    "gaitnet_bp_square",
     "gnt_regression_damped",
     "gnt_softmax",
+};
+
+// With exact inverses: not in float32, in which the authors' gamma is refused, and in which
+// the strong regulariser of the tp case drowns the rest.
+inline constexpr const char* kExactInverseCases[] = {
+    "gait_square", "gait_square_linear_nonorth", "gait_square_orthogonal",
+    "gait_tower",  "gaitnet_tp_square",
 };
 
 inline constexpr const char* kConvCases[] = {

@@ -103,6 +103,8 @@ TEST_P(GoldenReplay, NoticesAChangeOfAnyTensor) {
 
 INSTANTIATE_TEST_SUITE_P(DenseCases, GoldenReplay, testing::ValuesIn(kDenseCases),
                          [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(ExactInverseCases, GoldenReplay, testing::ValuesIn(kExactInverseCases),
+                         [](const auto& test) { return std::string(test.param); });
 INSTANTIATE_TEST_SUITE_P(InversionCases, GoldenReplay, testing::ValuesIn(kInversionCases),
                          [](const auto& test) { return std::string(test.param); });
 INSTANTIATE_TEST_SUITE_P(ConvCases, GoldenReplay, testing::ValuesIn(kConvCases),
@@ -122,8 +124,8 @@ TEST(GoldenReplayErrors, NamesWhatIsNotSupported) {
   const struct {
     const char *from, *to, *message;
   } kCases[] = {
-      {R"("rule": "dtp")", R"("rule": "gait")", "rule 'gait' is not supported"},
-      {"cross_entropy_on_logits_mean", "half squared error", "loss 'half squared error'"},
+      {R"("rule": "dtp")", R"("rule": "dfc")", "rule 'dfc' is not supported"},
+      {"cross_entropy_on_logits_mean", "absolute error", "loss 'absolute error'"},
       {R"("hidden_activation": "tanh")", R"("hidden_activation": "elu")",
        "hidden_activation 'elu' is not supported"},
       {R"("optimiser_forward": "Adam")", R"("optimiser_forward": "RMSprop")",
@@ -176,6 +178,36 @@ TEST(GoldenReplayErrors, NamesWhatIsNotSupportedOfARandomLayer) {
                     "control");
   EXPECT_THAT(outcome.err, HasSubstr("feedback_activation 'tanh' is not supported by replay for "
                                      "rule ddtp_control"));
+}
+
+TEST(GoldenReplayErrors, NamesWhatIsWrongWithASquareNetwork) {
+  const struct {
+    const char *from, *to, *message;
+  } kCases[] = {
+      {R"("topology": "tower")", R"("topology": "pyramid")", "topology 'pyramid' is not supported"},
+      {R"("topology": "tower")", R"("topology": "")",
+       "tensor 'init/W2' has shape [6, 6]; expected [6, 8]"},
+      {"[8, 8, 6, 4, 3]", "[8, 8, 6, 7, 3]", "layer 3 has 7 units, more than the 6 below it"},
+      {R"("classes": 3)", R"("classes": 4)", "'classes' is not a whole number from 1 to 3"},
+      {R"("gamma": 0.01)", R"("gamma": 1)", "'gamma' is not between 0 and 1"},
+      {R"("lambda_orth": 0.1)", R"("lambda_orth": -1)", "'lambda_orth' is not 0 or more"},
+      {R"("recommended_rtol_per_layer": [)", R"("recommended_rtol_per_layer": [1, )",
+       "'recommended_rtol_per_layer' is not a list with one number for each layer"},
+  };
+  for (const auto& c : kCases) {
+    const Outcome outcome = ReplayChanged(WithCaseText(c.from, c.to, "gait_tower"), "square");
+    EXPECT_EQ(outcome.status, 1) << c.to;
+    EXPECT_THAT(outcome.err, HasSubstr(c.message)) << c.to;
+  }
+}
+
+TEST(GoldenReplayErrors, NamesALayerThatHasNoInverse) {
+  SafetensorsFile file = Load(CasePath("gait_tower"));
+  std::string& data = file.tensors["init/W3"].data;
+  std::fill(data.begin(), data.end(), '\0');
+  const Outcome outcome = ReplayChanged(file, "singular");
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("layer 3: W3 (4 x 4) is singular"));
 }
 
 TEST(GoldenReplayErrors, NamesAConvolutionThatIsNotWhatItsSizesSay) {

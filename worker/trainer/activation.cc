@@ -7,26 +7,17 @@
 #include "worker/trainer/parallel.h"
 
 namespace tpsweep::trainer {
-namespace {
 
-Activation Make(v1::Activation kind, double leaky_slope) {
-  return {kind, kind == v1::ACTIVATION_LEAKY_RELU           ? leaky_slope
-                : kind == v1::ACTIVATION_INVERSE_LEAKY_RELU ? 1 / leaky_slope
+Activation ActivationOf(v1::Activation kind, const v1::Network& spec) {
+  const double slope = spec.leaky_slope();
+  return {kind, kind == v1::ACTIVATION_LEAKY_RELU           ? slope
+                : kind == v1::ACTIVATION_INVERSE_LEAKY_RELU ? 1 / slope
                                                             : 1};
 }
 
-}  // namespace
-
-Activation HiddenActivation(const v1::Network& spec) {
-  return Make(spec.activation(), spec.leaky_slope());
-}
-
-Activation OutputActivation(const v1::Network& spec) {
-  return Make(spec.output_activation(), spec.leaky_slope());
-}
-
-Activation FeedbackActivation(v1::Activation kind, const v1::Network& spec) {
-  return Make(kind, spec.leaky_slope());
+Activation InverseOf(const Activation& s) {
+  if (s.kind != v1::ACTIVATION_LEAKY_RELU) return s;
+  return {v1::ACTIVATION_INVERSE_LEAKY_RELU, 1 / s.slope};
 }
 
 template <class S>

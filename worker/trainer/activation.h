@@ -12,12 +12,11 @@ struct Activation {
   double slope = 1;
 };
 
-// s of the hidden layers or of the output layer of `spec`, which is complete.
-Activation HiddenActivation(const v1::Network& spec);
-Activation OutputActivation(const v1::Network& spec);
+// Of that kind, with the slope of `spec`, which is complete.
+Activation ActivationOf(v1::Activation kind, const v1::Network& spec);
 
-// t of a layerwise feedback path of the network.
-Activation FeedbackActivation(v1::Activation kind, const v1::Network& spec);
+// The inverse of s, which is linear or leaky_relu.
+Activation InverseOf(const Activation& s);
 
 // h = s(a). The two may be the same memory. Both are contiguous.
 template <class S>

@@ -20,10 +20,15 @@ template <class S>
 Network<S>::Network(const v1::Network& spec, std::vector<LayerShape> shapes,
                     absl::Span<const int> layers_without_bias, uint64_t seed)
     : shapes_(std::move(shapes)),
-      activations_(shapes_.size(), HiddenActivation(spec)),
+      activations_(shapes_.size(), ActivationOf(spec.activation(), spec)),
       weight_at_(shapes_.size(), -1),
       bias_at_(shapes_.size(), -1) {
-  activations_.back() = OutputActivation(spec);
+  activations_.back() = ActivationOf(spec.output_activation(), spec);
+  for (int i = 0; i < spec.layers_size(); ++i) {
+    const v1::Activation own = spec.layers(i).dense().activation();
+    if (own == v1::ACTIVATION_UNSPECIFIED) continue;
+    activations_[static_cast<size_t>(i) + 1] = ActivationOf(own, spec);
+  }
   for (int l = 1; l <= num_layers(); ++l) {
     const auto& conv = shape(l).conv;
     const Index num_biases = conv ? conv->map.channels : size(l);

@@ -1,15 +1,27 @@
 #include "worker/trainer/orthogonality.h"
 
+#include <algorithm>
+
 #include "worker/trainer/gemm.h"
 
 namespace tpsweep::trainer {
 namespace {
 
-// offdiag(W^T W).
+// Columns of W^T W that are computed together, down to the diagonal.
+constexpr Index kTileWidth = 128;
+
+// offdiag(W^T W). It is symmetric: what lies below the diagonal is copied, which saves
+// nearly half of the product.
 template <class S>
 Matrix<S> OffDiagonalGram(const Matrix<S>& w) {
-  Matrix<S> gram(w.cols(), w.cols());
-  Gemm<S>(Transpose::kYes, w, Transpose::kNo, w, 1, 0, gram);
+  const Index n = w.cols();
+  Matrix<S> gram(n, n);
+  for (Index begin = 0; begin < n; begin += kTileWidth) {
+    const Index width = std::min(kTileWidth, n - begin);
+    Gemm<S>(Transpose::kYes, w.leftCols(begin + width), Transpose::kNo, w.middleCols(begin, width),
+            1, 0, gram.block(0, begin, begin + width, width));
+    gram.block(begin, 0, width, begin) = gram.block(0, begin, begin, width).transpose();
+  }
   gram.diagonal().setZero();
   return gram;
 }

@@ -65,7 +65,8 @@ class AgentTrainingTest : public testing::Test {
 };
 
 TEST_F(AgentTrainingTest, TellsWhichDataItHas) {
-  EXPECT_THAT(hello_.datasets(), testing::ElementsAre("student-teacher", "toy"));
+  EXPECT_THAT(hello_.datasets(), testing::ElementsAre("linear-regression", "nonlinear-regression",
+                                                      "student-teacher", "toy"));
 }
 
 TEST_F(AgentTrainingTest, TrainsSideBySideWithTheSameResult) {

@@ -76,6 +76,45 @@ TEST(LayerShapes, WindowsThatDoNotFitAreLeftOut) {
   EXPECT_EQ(ToText(unpooled[1].output), "2x3x5");
 }
 
+TEST(LayerShapes, OfSquareNetworksReadTheFirstUnitsBelow) {
+  v1::Network network;
+  for (const int width : {8, 6, 6}) network.add_hidden(width);
+  network.set_square(true);
+  TP_ASSERT_OK_AND_ASSIGN(const auto tower, InferShapes(network, {1, 3, 3}, 2));
+  EXPECT_THAT(Texts(tower), testing::ElementsAre("1x3x3", "8", "6", "6", "2"));
+  for (size_t l = 1; l < tower.size(); ++l) {
+    EXPECT_EQ(tower[l].inputs, tower[l].size());
+    EXPECT_EQ(NumWeights(tower[l]), tower[l].size() * tower[l].size());
+    EXPECT_EQ(NumBiases(tower[l]), tower[l].size());
+  }
+  network.set_output_units(6);
+  TP_ASSERT_OK_AND_ASSIGN(const auto wide, InferShapes(network, {1, 3, 3}, 2));
+  EXPECT_EQ(wide.back().size(), 6);
+
+  network.set_output_units(7);
+  EXPECT_THAT(InferShapes(network, {1, 3, 3}, 2),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "network.square: the output layer has 7 units, more than the 6 below it; "
+                       "in a square network widths must not increase"));
+  network.set_output_units(2);
+  EXPECT_THAT(InferShapes(network, {1, 3, 3}, 3),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("network.output_units: 2 is less than the 3 classes")));
+  network.set_hidden(1, 9);
+  EXPECT_THAT(InferShapes(network, {1, 3, 3}, 2),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("network.hidden[1]: layer 2 has 9 units, more than the 8")));
+}
+
+TEST(LayerShapes, AuxiliaryOutputsNeedNoSquareNetwork) {
+  v1::Network network;
+  network.add_hidden(5);
+  network.set_output_units(9);
+  TP_ASSERT_OK_AND_ASSIGN(const auto shapes, InferShapes(network, {4, 1, 1}, 2));
+  EXPECT_THAT(Texts(shapes), testing::ElementsAre("4", "5", "9"));
+  EXPECT_EQ(shapes[2].inputs, 5);
+}
+
 TEST(LayerShapes, NamesTheLayerThatCannotBe) {
   const auto message = [](const std::function<void(v1::Conv&)>& change) {
     v1::Network network;

@@ -114,11 +114,18 @@ class FakeWorker {
   }
   absl::Status Report(const std::string& attempt, const std::vector<int64_t>& sequences) {
     v1::WorkerMessage message;
-    message.mutable_report()->set_attempt(attempt);
     for (const int64_t sequence : sequences) {
       *message.mutable_report()->add_measurements() = MakeMeasurement(attempt, sequence);
     }
-    return coordinator_->Receive(session_, message);
+    return Send(attempt, std::move(message));
+  }
+  // A measurement within an epoch: without scalars.
+  absl::Status ReportStep(const std::string& attempt, int64_t sequence) {
+    v1::WorkerMessage message;
+    v1::Measurement& measurement = *message.mutable_report()->add_measurements();
+    measurement = MakeMeasurement(attempt, sequence);
+    measurement.clear_scalars();
+    return Send(attempt, std::move(message));
   }
   absl::Status Complete(const std::string& attempt, int64_t last_sequence,
                         v1::AttemptOutcome outcome = v1::ATTEMPT_OUTCOME_COMPLETED,
@@ -151,6 +158,11 @@ class FakeWorker {
   FakeLink& link() { return *link_; }
 
  private:
+  absl::Status Send(const std::string& attempt, v1::WorkerMessage message) {
+    message.mutable_report()->set_attempt(attempt);
+    return coordinator_->Receive(session_, message);
+  }
+
   const std::string id_;
   const std::string incarnation_;
   const std::vector<std::string> datasets_;

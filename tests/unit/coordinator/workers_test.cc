@@ -234,6 +234,23 @@ TEST_F(CoordinatorTest, MeasurementsCountOnce) {
   EXPECT_EQ(Run("s/trials/0/runs/0").latest().sequence(), 3);
 }
 
+TEST_F(CoordinatorTest, TheResultOfARunIsTheLatestMeasurementOfAnEpoch) {
+  Create(MakeSpec("s", 1));
+  FakeWorker worker("w", "a");
+  ASSERT_THAT(StartWorker(worker, 1), ElementsAre(kFirst));
+  const auto latest = [this] {
+    Flush();
+    return Run("s/trials/0/runs/0").latest().sequence();
+  };
+  TP_ASSERT_OK(worker.ReportStep(kFirst, 1));
+  EXPECT_EQ(latest(), 1);  // nothing better yet
+  TP_ASSERT_OK(worker.Report(kFirst, {2}));
+  TP_ASSERT_OK(worker.ReportStep(kFirst, 3));
+  EXPECT_EQ(latest(), 2);
+  TP_ASSERT_OK(worker.Complete(kFirst, 3, v1::ATTEMPT_OUTCOME_INFEASIBLE, "diverged"));
+  EXPECT_EQ(latest(), 2);
+}
+
 TEST_F(CoordinatorTest, CompletionWaitsForAllMeasurements) {
   Create(MakeSpec("s", 1));
   FakeWorker worker("w", "a");

@@ -175,7 +175,8 @@ const BadSpec kBadSpecs[] = {
     {"CrossEntropyOfSigmoid", 2,
      "training: {dataset: {name: mnist}, rule: bp, network: {output_activation: sigmoid}}",
      "sweep.yaml:2:75: training.network.output_activation: sigmoid does not go with the loss "
-     "cross_entropy, which needs linear (set loss: mse for other output activations)"},
+     "cross_entropy, which needs linear (set loss: mse or half_squares for other output "
+     "activations)"},
     {"LogitInForward", 2,
      "training: {dataset: {name: mnist}, rule: bp, network: {activation: logit}}",
      "training.network.activation: logit is for feedback paths only; legal: linear, "},
@@ -279,7 +280,8 @@ const BadSpec kBadSpecs[] = {
      "space.training.epochs: linear does not go with a whole number in [0, 1000000]; use integer: "
      "[low, high] or choice: [...]"},
     {"IntervalOfEnum", 4, "space: {training.loss: {linear: [1, 4], points: 2}}",
-     "space.training.loss: linear does not go with one of cross_entropy, mse; use choice: [...]"},
+     "space.training.loss: linear does not go with one of cross_entropy, mse, half_squares; use "
+     "choice: [...]"},
     {"BooleanOfNumber", 4, "space: {training.epochs: {boolean: {}}}",
      "space.training.epochs: boolean does not go with a whole number"},
     {"EmptyChoice", 4, "space: {training.epochs: {choice: []}}",

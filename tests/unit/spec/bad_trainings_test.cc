@@ -126,6 +126,68 @@ const BadTraining kBadTrainings[] = {
      "dataset: {name: mnist}\nnetwork: {layers: [{conv: {channels: 2}}]}\nrule: {gnt: "
      "{weight_update: minimal_norm}}\n",
      "rule.gnt.weight_update: minimal_norm is for dense networks"},
+    // Exact inverses.
+    {"GaitOfARectangularOutput",
+     "dataset: {name: mnist}\nrule: gait\nnetwork: {hidden: [784, 784], activation: "
+     "leaky_relu}\n",
+     "t.yaml:3:11: network.hidden: the output layer 3 has a matrix of 10 x 784, and the rule gait "
+     "inverts the layers; matrices from layer 2 on must be square: set network.square: true, with "
+     "widths that do not increase, or give all layers one width, the output layer by "
+     "network.output_units"},
+    {"TpOfARectangularLayerOnAnyData",
+     "dataset: {name: anything}\nrule: tp\nnetwork: {layers: [{dense: {units: 9}}, {dense: {units: "
+     "8}}], activation: leaky_relu}\n",
+     "network.layers: layer 2 has a matrix of 8 x 9, and the rule tp inverts the layers"},
+    {"GaitOfAConvolution",
+     "dataset: {name: mnist}\nrule: gait\nnetwork: {layers: [{conv: {channels: 2}}, {conv: "
+     "{channels: 2}}], activation: leaky_relu}\n",
+     "network.layers[1]: layer 2 is convolutional, and the rule gait inverts the layers; all "
+     "layers "
+     "from 2 on must be dense"},
+    {"SquareConvolution",
+     "dataset: {name: mnist}\nrule: gait\nnetwork: {layers: [{conv: {channels: 2}}], square: "
+     "true}\n",
+     "network.layers[0].conv: does not go with network.square, which is for dense layers"},
+    {"TowerThatWidens",
+     "dataset: {name: mnist}\nrule: gait\nnetwork: {hidden: [784, 500, 600], square: true, "
+     "activation: leaky_relu}\n",
+     "network.hidden[2]: layer 3 has 600 units, more than the 500 below it; in a square network "
+     "widths must not increase"},
+    {"TowerWiderThanItsInput",
+     "dataset: {name: mnist}\nrule: bp\nnetwork: {hidden: [800], square: true}\n",
+     "network.hidden[0]: layer 1 has 800 units, more than the 784 below it"},
+    {"OutputUnitsFewerThanClasses",
+     "dataset: {name: mnist}\nrule: bp\nnetwork: {output_units: 9}\n",
+     "network.output_units: 9 is less than the 10 classes or targets of the data set; legal: 0, or "
+     "that or more"},
+    {"ItpOfTanh", "dataset: {name: mnist}\nrule: itp\nnetwork: {hidden: [64], square: true}\n",
+     "network.activation: tanh has no inverse on all numbers, and the rule itp inverts the layers; "
+     "legal: linear, leaky_relu"},
+    {"GaitWithASigmoidOutput",
+     "dataset: {name: mnist}\nrule: gait\nloss: mse\nnetwork: {hidden: [64], square: true, "
+     "activation: leaky_relu, output_activation: sigmoid}\n",
+     "network.output_activation: sigmoid has no inverse on all numbers"},
+    {"GammaOfOne", "dataset: {name: mnist}\nrule: {gait: {gamma: 1}}\n",
+     "rule.gait.gamma: 1 is not in (0, 1)"},
+    {"GammaOfNothing", "dataset: {name: mnist}\nrule: {itp: {gamma: 0}}\n",
+     "rule.itp.gamma: 0 is not in (0, 1)"},
+    {"GammaInFloat32", "dataset: {name: mnist}\nrule: {gait: {carry: gamma}}\n",
+     "t.yaml:2:22: rule.gait.carry: gamma does not go with precision float32, whose rounding would "
+     "drown the small steps; legal: difference, or set precision: float64"},
+    {"AdaptiveGammaInFloat32", "dataset: {name: mnist}\nrule: {itp: {carry: adaptive_gamma}}\n",
+     "rule.itp.carry: adaptive_gamma does not go with precision float32"},
+    {"NegativeOrthogonality", "dataset: {name: mnist}\nrule: dtp\northogonality: -1\n",
+     "orthogonality: -1 is not in [0, 1000000000000]"},
+    {"InverseErrorOfARectangularLayer",
+     "dataset: {name: mnist}\nrule: bp\nnetwork: {hidden: [64], activation: leaky_relu}\nmeasure: "
+     "{every: 1, quantities: [norms, inverse_error]}\n",
+     "t.yaml:4:41: measure.quantities[1]: inverse_error inverts the layers, but the output layer 2 "
+     "has a matrix of 10 x 64 (network.hidden); matrices from layer 2 on must be square"},
+    {"InverseErrorOfTanh",
+     "dataset: {name: mnist}\nrule: bp\nnetwork: {hidden: [64], square: true}\nmeasure: {every: 1, "
+     "quantities: inverse_error}\n",
+     "measure.quantities[0]: inverse_error inverts the layers, but tanh has no inverse on all "
+     "numbers (network.activation); legal: linear, leaky_relu"},
     {"ExtraMinibatchesApart",
      "dataset: {name: mnist}\nrule: dtp\nfeedback_schedule: {separate: true, extra_minibatches: "
      "2}\n",
@@ -151,6 +213,10 @@ const BadTraining kBadTrainings[] = {
      "dataset: {name: mnist}\nrule: bp\nnetwork: {hidden: [256]}\nmeasure: {every: 1, quantities: "
      "[norms, nullspace]}\n",
      "t.yaml:4:41: measure.quantities[1]: nullspace of layer 1 needs "},
+    {"InverseActivationOfOneLayer",
+     "dataset: {name: mnist}\nrule: bp\nnetwork: {layers: [{dense: {units: 5, activation: "
+     "logit}}]}\n",
+     "network.layers[0].dense.activation: logit is for feedback paths only"},
     // Regression.
     {"NotGenerated", "dataset: {name: student-teacher}\nrule: bp\nloss: mse\n",
      "t.yaml:1:17: dataset.name: student-teacher is generated: say how, with student_teacher: {}"},
@@ -158,7 +224,14 @@ const BadTraining kBadTrainings[] = {
      "dataset: {name: mnist, student_teacher: {}}\nrule: bp\nloss: mse\n",
      "dataset.generator: student_teacher goes with the name student-teacher, not with 'mnist'"},
     {"ClassesOfARegression", "dataset: {name: student-teacher, student_teacher: {}}\nrule: bp\n",
-     "loss: cross_entropy is for classes, and student-teacher is a regression; legal: mse"},
+     "loss: cross_entropy is for classes, and student-teacher is a regression; legal: mse, "
+     "half_squares"},
+    {"LinearRegressionNotGenerated",
+     "dataset: {name: linear-regression}\nrule: bp\nloss: half_squares\n",
+     "dataset.name: linear-regression is generated: say how, with linear_regression: {}"},
+    {"ClassesOfAnAutoencoder", "dataset: {name: mnist, targets: inputs}\nrule: bp\n",
+     "loss: cross_entropy is for classes, and dataset.targets: inputs makes it a regression; "
+     "legal: mse, half_squares"},
     {"HopelessRegression",
      "dataset: {name: student-teacher, student_teacher: {}}\nrule: bp\nloss: mse\nhopeless: "
      "{from_epoch: 6}\n",
@@ -189,6 +262,24 @@ TEST(GoodTrainings, AreNotRefused) {
            "dataset: {name: mnist}\nnetwork: {hidden: [8, 8]}\nrule: {ddtp_linear: "
            "{recurrent_input: true, feedback_hidden: [4]}}\nfeedback_schedule: {separate: true}\n",
            "dataset: {name: student-teacher, student_teacher: {inputs: 3}}\nrule: bp\nloss: mse\n",
+           "dataset: {name: linear-regression, linear_regression: {}}\nrule: bp\nloss: "
+           "half_squares\n",
+           "dataset: {name: nonlinear-regression, nonlinear_regression: {teacher_hidden: "
+           "[3]}}\nrule: bp\nloss: mse\n",
+           "dataset: {name: mnist}\nrule: bp\nnetwork: {layers: [{dense: {units: 5}}, {dense: "
+           "{units: 3, activation: linear}}]}\n",
+           "dataset: {name: cifar10, targets: inputs}\nrule: bp\nloss: mse\n",
+           // Layer 1 is never inverted: it may have any shape.
+           "dataset: {name: mnist}\nrule: gait\nnetwork: {hidden: [64, 64], output_units: 64, "
+           "activation: leaky_relu}\nmeasure: {every: 1, quantities: inverse_error}\n",
+           "dataset: {name: mnist}\nrule: {itp: {carry: gamma}}\nprecision: float64\nnetwork: "
+           "{hidden: [784, 500, 200, 10], square: true, activation: leaky_relu, "
+           "output_activation: linear}\northogonality: 0.1\n",
+           // The run knows how many outputs there are.
+           "dataset: {name: anything}\nrule: tp\nnetwork: {hidden: [9, 9], activation: linear}\n",
+           "dataset: {name: mnist}\nrule: gait\n",
+           "dataset: {name: mnist}\nrule: dtp\nnetwork: {hidden: [64, 32], square: true}\n"
+           "orthogonality: 3\nshuffle: false\nloss: half_squares\n",
        }) {
     TP_EXPECT_OK(ParseAndCompleteTraining(text, "t.yaml")) << text;
   }

@@ -101,7 +101,9 @@ TEST(Describe, SaysWhatTheContractSays) {
   EXPECT_THAT(sigma->comment, HasSubstr("Standard deviation of the noise"));
   const Description* rule = Find(all, "training.rule");
   ASSERT_NE(rule, nullptr);
-  EXPECT_EQ(rule->type, "one of bp, dtp, ddtp_linear, dtpdrl, ddtp_rhl, ddtp_control, gnt, dfa");
+  EXPECT_EQ(rule->type,
+            "one of bp, dtp, ddtp_linear, dtpdrl, ddtp_rhl, ddtp_control, gnt, dfa, tp, itp, gait, "
+            "fa, pbp, ndi, di, sldi");
   EXPECT_EQ(rule->legal, "must be set");
   const Description* lr = Find(all, "training.forward.lr");
   ASSERT_NE(lr, nullptr);
@@ -141,7 +143,7 @@ TEST(Describe, OnePathAndAllBelow) {
 
 TEST(Describe, RulesAndSamplers) {
   const std::vector<Description> rules = DescribeRules();
-  ASSERT_EQ(rules.size(), 8u);
+  ASSERT_EQ(rules.size(), 16u);
   EXPECT_EQ(rules[0].path, "bp");
   EXPECT_THAT(rules[0].comment, HasSubstr("Backpropagation"));
   const std::vector<Description> samplers = DescribeSamplers();

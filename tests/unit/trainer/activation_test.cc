@@ -25,7 +25,7 @@ Activation Of(v1::Activation kind) {
   v1::Network spec;
   spec.set_activation(kind);
   spec.set_leaky_slope(0.2);
-  return HiddenActivation(spec);
+  return ActivationOf(spec.activation(), spec);
 }
 
 TEST(ActivationTest, DerivativeAgreesWithFiniteDifferences) {
@@ -57,9 +57,9 @@ TEST(ActivationTest, DerivativesAtZeroAreThoseOfTheAuthors) {
 TEST(ActivationTest, TheFeedbackPathHasTheNetworksSlopeOrItsInverse) {
   v1::Network spec;
   spec.set_leaky_slope(0.2);
-  EXPECT_EQ(FeedbackActivation(v1::ACTIVATION_LINEAR, spec).kind, v1::ACTIVATION_LINEAR);
-  EXPECT_EQ(FeedbackActivation(v1::ACTIVATION_LEAKY_RELU, spec).slope, 0.2);
-  EXPECT_EQ(FeedbackActivation(v1::ACTIVATION_INVERSE_LEAKY_RELU, spec).slope, 5);
+  EXPECT_EQ(ActivationOf(v1::ACTIVATION_LINEAR, spec).kind, v1::ACTIVATION_LINEAR);
+  EXPECT_EQ(ActivationOf(v1::ACTIVATION_LEAKY_RELU, spec).slope, 0.2);
+  EXPECT_EQ(ActivationOf(v1::ACTIVATION_INVERSE_LEAKY_RELU, spec).slope, 5);
 }
 
 TEST(ActivationTest, InversesUndoTheirActivation) {
@@ -71,8 +71,8 @@ TEST(ActivationTest, InversesUndoTheirActivation) {
     spec.set_activation(kind);
     spec.set_leaky_slope(0.2);
     Matrix<double> h(4, 4), back(4, 4);
-    Apply<double>(HiddenActivation(spec), a, h);
-    Apply<double>(FeedbackActivation(inverse, spec), h, back);
+    Apply<double>(ActivationOf(spec.activation(), spec), a, h);
+    Apply<double>(ActivationOf(inverse, spec), h, back);
     EXPECT_LT((back - a).cwiseAbs().maxCoeff(), 1e-14);
   }
 }

@@ -182,5 +182,32 @@ TEST_F(DataRunTest, AFloat64RunSeesEveryBitOfItsData) {
   EXPECT_TRUE(batch.labels.empty());
 }
 
+// The data of a table as its own targets, through a bottleneck of one unit: what one
+// principal component explains of two independent uniform inputs is half.
+TEST_F(DataRunTest, AnAutoencoderLearnsItsInputs) {
+  WriteTable();
+  v1::TrainingSpec spec = LongSpec("bp");
+  spec.mutable_dataset()->set_targets(v1::TARGETS_INPUTS);
+  spec.set_loss(v1::LOSS_MSE);
+  spec.mutable_network()->set_activation(v1::ACTIVATION_LINEAR);
+  spec.mutable_network()->clear_hidden();
+  spec.mutable_network()->add_hidden(1);
+  spec.mutable_forward()->set_lr(0, 0.02);
+  const std::vector<v1::Measurement> measurements = Train(spec);
+  EXPECT_NEAR(Scalar(measurements.back(), "test/loss"), 1.0 / 24, 0.008);
+  EXPECT_THAT(measurements.back().scalars(), Not(Contains(Key("test/error"))));
+
+  spec.mutable_network()->add_hidden(2);
+  spec.mutable_network()->set_hidden(0, 2);
+  EXPECT_LT(Scalar(Train(spec).back(), "test/loss"), 0.002);
+}
+
+TEST_F(DataRunTest, AnAutoencoderNeedsALossOfRealTargets) {
+  WriteTable();
+  v1::TrainingSpec spec = LongSpec("bp");
+  spec.mutable_dataset()->set_targets(v1::TARGETS_INPUTS);
+  ExpectRefusal(spec, "loss: cross_entropy needs classes, but dataset.targets is inputs");
+}
+
 }  // namespace
 }  // namespace tpsweep::trainer

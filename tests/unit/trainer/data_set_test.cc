@@ -84,7 +84,8 @@ TEST(DataSetCache, ListsWhatIsThereWhole) {
   std::filesystem::remove(folder.File("part/") + kTestLabels);
   WriteSyntheticIdx(folder.File("nested/inner"));
   EXPECT_THAT(DataSetCache({folder.path(), folder.File("nested/inner"), "/nowhere"}).Available(),
-              ElementsAre("inner", "packed", "student-teacher", "whole"));
+              ElementsAre("inner", "linear-regression", "nonlinear-regression", "packed",
+                          "student-teacher", "whole"));
 }
 
 TEST(DataSetCache, TakesTestFilesNamedTest) {
@@ -185,7 +186,8 @@ TEST(DataSetCache, ReadsCifar10UnderBothOfItsNames) {
     }
     WriteBytes(folder.File(absl::StrCat(name, "/test_batch.bin.gz")), Gzip(CifarBytes({5, 4, 0})));
     DataSetCache cache({folder.path()});
-    EXPECT_THAT(cache.Available(), ElementsAre("cifar10", "student-teacher"));
+    EXPECT_THAT(cache.Available(), ElementsAre("cifar10", "linear-regression",
+                                               "nonlinear-regression", "student-teacher"));
     TP_ASSERT_OK_AND_ASSIGN(const auto set, cache.Get(NamedDataSet("cifar10")));
     EXPECT_EQ(set->shape, (MapShape{3, 32, 32}));
     EXPECT_THAT(set->train.labels, ElementsAre(1, 0, 2, 0, 3, 0, 4, 0, 5, 0));

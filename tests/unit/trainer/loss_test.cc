@@ -12,7 +12,7 @@ namespace {
 
 TEST(LossTest, OutputErrorIsTheGradient) {
   constexpr double kStep = 1e-6;
-  for (const v1::Loss kind : {v1::LOSS_CROSS_ENTROPY, v1::LOSS_MSE}) {
+  for (const v1::Loss kind : {v1::LOSS_CROSS_ENTROPY, v1::LOSS_MSE, v1::LOSS_HALF_SQUARES}) {
     // One-hot rows, and soft ones whose sum is not 1.
     for (const Matrix<double>& y : {RandomTargets<double>(4, 6, 1),
                                     Matrix<double>(RandomMatrix<double>(4, 6, 2).cwiseAbs())}) {
@@ -44,6 +44,31 @@ TEST(LossTest, KnownValues) {
   const LossValue squares = EvaluateLoss(v1::LOSS_MSE, h, y, &e);
   EXPECT_NEAR(squares.loss, (1 + 9) / 4.0, 1e-15);
   EXPECT_NEAR(e(0, 1), 2 * 3 / 4.0, 1e-15);
+}
+
+TEST(LossTest, HalfSquaresAreTheSumOverOutputs) {
+  Matrix<double> h(2, 2), y(2, 2), e;
+  h << 0, 3,  //
+      0, 1;
+  y << 1, 0,  //
+      0, 1;
+  EXPECT_NEAR(EvaluateLoss(v1::LOSS_HALF_SQUARES, h, y, &e).loss, (1 + 9) / 2.0 / 2, 1e-15);
+  EXPECT_EQ(e, (h - y) / 2);
+}
+
+TEST(LossTest, OutputsBeyondTheTargetsAreRightWhateverTheyDo) {
+  const Matrix<double> y = RandomTargets<double>(3, 5, 1);
+  const Matrix<double> h = RandomMatrix<double>(3, 5, 2);
+  for (const v1::Loss kind : {v1::LOSS_CROSS_ENTROPY, v1::LOSS_MSE, v1::LOSS_HALF_SQUARES}) {
+    Matrix<double> wide(7, 5), e, wide_e;
+    wide << h, 100 * RandomMatrix<double>(4, 5, 3);
+    const LossValue value = EvaluateLoss(kind, h, y, &e);
+    const LossValue wide_value = EvaluateLoss(kind, wide, y, &wide_e);
+    EXPECT_EQ(wide_value.loss, value.loss);
+    EXPECT_EQ(wide_value.num_misclassified, value.num_misclassified);
+    EXPECT_EQ(wide_e.topRows(3), e);
+    EXPECT_TRUE((wide_e.bottomRows(4).array() == 0).all());
+  }
 }
 
 TEST(LossTest, TheFirstOfEqualOutputsIsTheAnswer) {

@@ -248,6 +248,49 @@ TEST(Measurements, I7OnlyInexactFeedbackHasAShareInTheNullSpace) {
   }
 }
 
+// Of whatever shape; the inverse where there is one.
+TEST(Measurements, OfTheMatricesThemselves) {
+  v1::TrainingSpec spec = SpecOfRule("gait");
+  spec.mutable_network()->set_initialiser(v1::INITIALISER_XAVIER_NORMAL);
+  Trainee<double> trainee(spec, {4, 6, 6, 6});
+  trainee.network.bias(2)->value = RandomMatrix<double>(6, 1, 3);
+  trainee.ComputeGradients(RandomMatrix<double>(4, 3, 1), RandomTargets<double>(3, 3, 2));
+  const v1::Measurement measured = MeasureAll(trainee);
+  for (int l = 1; l <= 3; ++l) {
+    const Matrix<double>& w = trainee.network.weight(l).value;
+    const auto s = Eigen::JacobiSVD<Matrix<double>>(w).singularValues();
+    const double condition = s(0) / s(s.size() - 1);
+    EXPECT_NEAR(At(measured, "layer/weight_condition_number", l), condition, 1e-9 * condition);
+    Matrix<double> gram = w.transpose() * w;
+    EXPECT_NEAR(At(measured, "layer/orthogonality_defect", l),
+                (gram - Matrix<double>::Identity(gram.rows(), gram.cols())).norm(), 1e-12);
+    gram.diagonal().setZero();
+    EXPECT_NEAR(At(measured, "layer/orthogonality_offdiagonal", l), gram.norm(), 1e-12);
+    if (l > 1) {
+      EXPECT_LT(At(measured, "layer/inverse_error", l), 1e-14 * condition);
+    }
+  }
+  EXPECT_TRUE(std::isnan(At(measured, "layer/inverse_error", 1)));
+
+  trainee.network.weight(2).value.row(1) = trainee.network.weight(2).value.row(0);
+  const v1::Measurement singular = MeasureAll(trainee);
+  EXPECT_EQ(At(singular, "layer/weight_condition_number", 2), INFINITY);
+  EXPECT_EQ(At(singular, "layer/inverse_error", 2), INFINITY);
+}
+
+// Where they are wide, the smaller of the two products may be that of an orthonormal matrix.
+TEST(Measurements, OfWideMatricesTakeTheSmallerProduct) {
+  v1::TrainingSpec spec = SpecOfRule("bp");
+  spec.mutable_network()->set_initialiser(v1::INITIALISER_HAAR);
+  Trainee<double> trainee(spec, {7, 4, 5, 3});
+  trainee.ComputeGradients(RandomMatrix<double>(7, 3, 1), RandomTargets<double>(3, 3, 2));
+  const v1::Measurement measured = MeasureAll(trainee);
+  for (int l = 1; l <= 3; ++l) EXPECT_LT(At(measured, "layer/orthogonality_defect", l), 1e-13);
+  EXPECT_GT(At(measured, "layer/orthogonality_offdiagonal", 1), 0.1);
+  EXPECT_LT(At(measured, "layer/orthogonality_offdiagonal", 2), 1e-13);
+  EXPECT_FALSE(measured.vectors().contains("layer/inverse_error"));
+}
+
 TEST(Measurements, OfAnUpdateOfZeroAreNotNumbers) {
   Trainee<double> trainee(SpecOfRule("ddtp_linear"), {4, 6, 3});
   trainee.ComputeGradients(RandomMatrix<double>(4, 3, 1), RandomTargets<double>(3, 3, 2));

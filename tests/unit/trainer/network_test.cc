@@ -43,45 +43,9 @@ TEST(NetworkTest, CountsOfTheMnistNetwork) {
   }
 }
 
-// I12: the CIFAR-10 network.
-TEST(NetworkTest, CountsOfTheConvolutionalNetwork) {
-  v1::Network spec = SpecOfRule("bp").network();
-  for (const int channels : {32, 64}) {
-    v1::Conv& conv = *spec.add_layers()->mutable_conv();
-    conv.set_channels(channels);
-    conv.set_kernel(5);
-    conv.set_stride(1);
-    conv.set_padding(2);
-    conv.set_pool(3);
-    conv.set_pool_stride(2);
-    conv.set_pool_padding(1);
-  }
-  spec.add_layers()->mutable_dense()->set_units(512);
-  const auto shapes = InferShapes(spec, {.channels = 3, .height = 32, .width = 32}, 10);
-  Network<float> network(spec, *shapes, {}, 1);
-  EXPECT_EQ(NumTrained(network.parameters()), 2156490);
-}
-
-// The CIFAR-10 network of [TF] as the defaults of the spec have it.
-v1::TrainingSpec Cifar10Spec(const std::string& rule) {
-  v1::TrainingSpec spec = SpecOfRule(rule);
-  for (const int channels : {32, 64}) {
-    v1::Conv& conv = *spec.mutable_network()->add_layers()->mutable_conv();
-    conv.set_channels(channels);
-    conv.set_kernel(5);
-    conv.set_stride(1);
-    conv.set_padding(2);
-    conv.set_pool(3);
-    conv.set_pool_stride(2);
-    conv.set_pool_padding(1);
-  }
-  spec.mutable_network()->add_layers()->mutable_dense()->set_units(512);
-  return spec;
-}
-
 // I12: 2,432 + 51,264 + 2,097,664 + 5,130.
 TEST(NetworkTest, ShapesAndCountsOfTheCifar10Network) {
-  const v1::TrainingSpec spec = Cifar10Spec("bp");
+  const v1::TrainingSpec spec = Cifar10SpecOfRule("bp");
   TP_ASSERT_OK_AND_ASSIGN(const auto shapes, InferShapes(spec.network(), {3, 32, 32}, 10));
   const Network<float> network(spec.network(), shapes, {}, 1);
   EXPECT_EQ(NumTrained(network.parameters()), 2156490);
@@ -110,7 +74,7 @@ TEST(NetworkTest, ShapesAndCountsOfTheCifar10Network) {
 
 // A kernel's inputs are C_in K K and its outputs C_out K K, as in PyTorch.
 TEST(NetworkTest, InitialKernelsAreScaledByTheirFans) {
-  v1::TrainingSpec spec = Cifar10Spec("bp");
+  v1::TrainingSpec spec = Cifar10SpecOfRule("bp");
   TP_ASSERT_OK_AND_ASSIGN(const auto shapes, InferShapes(spec.network(), {3, 32, 32}, 10));
   const double fan_sums[] = {75 + 800, 800 + 1600, 4096 + 512};
   {

@@ -35,6 +35,7 @@ v1::Optimiser AdamSpec() {
   spec.set_weight_decay(0.1);
   spec.mutable_adam()->set_beta1(0.8);
   spec.mutable_adam()->set_beta2(0.95);
+  spec.mutable_adam()->set_bias_correction(true);
   spec.mutable_adam()->add_epsilon(1e-3);
   return spec;
 }
@@ -132,6 +133,33 @@ TEST(OptimiserTest, RmsPropIsPyTorchsFormula) {
           theta -= 0.01 / 0.5 * g / (std::sqrt(v[i][k] - m[i][k] * m[i][k]) + epsilon);
         }
         EXPECT_LT((parameters[i].value - twin[i].value).cwiseAbs().maxCoeff(), 1e-13);
+      }
+    }
+  }
+}
+
+// A-10 of the fact sheet of [GAIT]: the first step is lr, as with the correction; the second,
+// of the same gradient, shows that there is none.
+TEST(OptimiserTest, AdamWithoutBiasCorrection) {
+  v1::Optimiser spec = AdamSpec();
+  spec.set_weight_decay(0);
+  spec.set_lr(0, 0.1);
+  spec.mutable_adam()->set_beta1(0.9);
+  spec.mutable_adam()->set_beta2(0.99);
+  spec.mutable_adam()->set_epsilon(0, 1e-8);
+  spec.mutable_adam()->set_bias_correction(false);
+  auto parameters = TwoLayers();
+  auto optimiser = Optimiser<double>::Create(spec, parameters, 2, 1, {});
+  TP_ASSERT_OK(optimiser);
+  SetGradients(parameters, 1);
+  for (const double step : {0.1 * 0.1 / std::sqrt(0.01), 0.1 * 0.19 / std::sqrt(0.0199)}) {
+    const auto before = parameters;
+    optimiser->Step(absl::MakeSpan(parameters));
+    for (size_t i = 0; i < before.size(); ++i) {
+      for (Index k = 0; k < before[i].value.size(); ++k) {
+        const double moved = before[i].value.data()[k] - parameters[i].value.data()[k];
+        const double g = parameters[i].gradient.data()[k];
+        EXPECT_NEAR(moved, g > 0 ? step : -step, 1e-6 * step / std::abs(g)) << g;
       }
     }
   }

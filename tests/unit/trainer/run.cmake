@@ -2,7 +2,7 @@
 tp_test(NAME trainer_safetensors_test SRCS safetensors_test.cc DEPS trainer_data LABELS unit)
 tp_test(NAME trainer_idx_test SRCS idx_test.cc DEPS trainer_data ZLIB::ZLIB LABELS unit)
 tp_test(NAME trainer_data_formats_test
-        SRCS cifar10_test.cc csv_test.cc npy_test.cc npz_test.cc student_teacher_test.cc
+        SRCS cifar10_test.cc csv_test.cc npy_test.cc npz_test.cc generated_test.cc
         DEPS trainer_data ZLIB::ZLIB LABELS unit)
 tp_test(NAME trainer_data_set_test SRCS data_set_test.cc DEPS trainer_data ZLIB::ZLIB
         LABELS unit tsan_short)
@@ -14,6 +14,7 @@ tp_test(NAME trainer_training_run_test SRCS training_run_test.cc DEPS trainer_ru
 tp_test(NAME trainer_data_run_test SRCS data_run_test.cc DEPS trainer_run ZLIB::ZLIB LABELS unit)
 tp_test(NAME trainer_schedule_run_test SRCS schedule_run_test.cc DEPS trainer_run ZLIB::ZLIB
         LABELS unit)
+tp_test(NAME trainer_gait_run_test SRCS gait_run_test.cc DEPS trainer_run ZLIB::ZLIB LABELS unit)
 tp_test(NAME trainer_inversion_run_test SRCS inversion_run_test.cc DEPS trainer_run ZLIB::ZLIB
         LABELS unit)
 tp_test(NAME trainer_reporting_test SRCS reporting_test.cc DEPS trainer_run ZLIB::ZLIB LABELS unit)

@@ -2,8 +2,10 @@
 // step of learning_rule.h, for tests and benchmarks of the numerical core.
 #pragma once
 
+#include <algorithm>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,7 +42,20 @@ inline v1::TrainingSpec SpecOfRule(const std::string& rule) {
     optimiser->set_weight_decay(0);
   }
   SetRule(rule, spec);
+  if (InvertsLayers(spec)) {
+    network.set_activation(v1::ACTIVATION_LEAKY_RELU);
+    network.set_initialiser(v1::INITIALISER_HAAR);
+  }
   return spec;
+}
+
+// Dense layers of these widths; for rules that invert layers all of the widest hidden or
+// output width, so that matrices are square from layer 2 on and some outputs auxiliary.
+inline std::vector<LayerShape> ShapesFor(const v1::TrainingSpec& spec, std::vector<Index> sizes) {
+  if (InvertsLayers(spec)) {
+    std::fill(sizes.begin() + 1, sizes.end(), *std::max_element(sizes.begin() + 1, sizes.end()));
+  }
+  return DenseShapes(sizes);
 }
 
 // The table of rules, and the variants among their options.
@@ -51,21 +66,44 @@ inline std::vector<std::string> RuleNames() {
   return names;
 }
 
+// A convolution that keeps the size of the maps, and a pool of stride 2 unless it is 1.
+inline void AddConv(int channels, int kernel, int pool, v1::Network& network) {
+  v1::Conv& conv = *network.add_layers()->mutable_conv();
+  conv.set_channels(channels);
+  conv.set_kernel(kernel);
+  conv.set_stride(1);
+  conv.set_padding(kernel / 2);
+  conv.set_pool(pool);
+  conv.set_pool_stride(2);
+  conv.set_pool_padding(1);
+}
+
+// The CIFAR-10 network of [TF].
+inline v1::TrainingSpec Cifar10SpecOfRule(const std::string& rule) {
+  v1::TrainingSpec spec = SpecOfRule(rule);
+  v1::Network& network = *spec.mutable_network();
+  for (const int channels : {32, 64}) AddConv(channels, /*kernel=*/5, /*pool=*/3, network);
+  network.add_layers()->mutable_dense()->set_units(512);
+  return spec;
+}
+
 // Maps of 2x6x6, two convolutions with and without a pool, one dense hidden layer, 3 outputs.
 inline std::vector<LayerShape> ConvShapes() {
   v1::Network network;
-  for (const int pool : {3, 1}) {
-    v1::Conv& conv = *network.add_layers()->mutable_conv();
-    conv.set_channels(pool);
-    conv.set_kernel(3);
-    conv.set_stride(1);
-    conv.set_padding(1);
-    conv.set_pool(pool);
-    conv.set_pool_stride(2);
-    conv.set_pool_padding(1);
-  }
+  for (const int pool : {3, 1}) AddConv(/*channels=*/pool, /*kernel=*/3, pool, network);
   network.add_layers()->mutable_dense()->set_units(5);
   return *InferShapes(network, {.channels = 2, .height = 6, .width = 6}, 3);
+}
+
+// The same, or for rules that invert layers its first convolution, which is never inverted,
+// under two square matrices.
+inline std::vector<LayerShape> ConvShapesFor(const v1::TrainingSpec& spec) {
+  std::vector<LayerShape> shapes = ConvShapes();
+  if (!InvertsLayers(spec)) return shapes;
+  shapes.resize(2);
+  const Index width = shapes[1].size();
+  for (int l = 2; l <= 3; ++l) shapes.push_back({{width, 1, 1}, std::nullopt, width});
+  return shapes;
 }
 
 template <class S>
@@ -92,7 +130,7 @@ class Trainee {
  public:
   Trainee(v1::TrainingSpec spec_in, const std::vector<Index>& sizes, uint64_t seed = 7,
           std::vector<int> trained_layers = {})
-      : Trainee(std::move(spec_in), DenseShapes(sizes), seed, std::move(trained_layers)) {}
+      : Trainee(spec_in, ShapesFor(spec_in, sizes), seed, std::move(trained_layers)) {}
 
   Trainee(v1::TrainingSpec spec_in, const std::vector<LayerShape>& shapes, uint64_t seed = 7,
           std::vector<int> trained_layers = {})

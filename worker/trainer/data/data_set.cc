@@ -10,8 +10,9 @@
 #include "absl/strings/str_join.h"
 #include "common/status_macros.h"
 #include "common/training/data_files.h"
+#include "common/training/known_data.h"
+#include "worker/trainer/data/generated.h"
 #include "worker/trainer/data/load_files.h"
-#include "worker/trainer/data/student_teacher.h"
 
 namespace tpsweep::trainer {
 namespace {
@@ -19,11 +20,12 @@ namespace {
 // What decides the content: of sets in files the name alone, of the generated ones
 // also their parameters and the number of validation samples.
 std::string KeyOf(const v1::Dataset& spec) {
-  if (!spec.has_student_teacher()) return spec.name();
-  v1::Dataset key;
-  key.set_name(spec.name());
-  key.set_validation(spec.validation());
-  *key.mutable_student_teacher() = spec.student_teacher();
+  if (GeneratorField(spec).empty()) return spec.name();
+  v1::Dataset key = spec;
+  key.clear_normalisation();
+  key.clear_train_samples();
+  key.clear_test_samples();
+  key.clear_targets();
   return key.SerializeAsString();
 }
 
@@ -61,7 +63,7 @@ absl::StatusOr<std::shared_ptr<const DataSet>> DataSetCache::Load(const v1::Data
     return absl::InvalidArgumentError(
         absl::StrCat("dataset.name: '", absl::CHexEscape(name), "' is not a legal name"));
   }
-  if (spec.has_student_teacher()) return MakeStudentTeacher(spec);
+  if (!GeneratorField(spec).empty()) return MakeGenerated(spec);
   if (const std::optional<DataFiles> files = FindDataSet(search_path_, name)) {
     return LoadFiles(name, *files);
   }
@@ -73,7 +75,7 @@ absl::StatusOr<std::shared_ptr<const DataSet>> DataSetCache::Load(const v1::Data
 }
 
 std::vector<std::string> DataSetCache::Available() const {
-  std::vector<std::string> names = {std::string(kStudentTeacher)};
+  std::vector<std::string> names = GeneratedNames();
   for (const auto& [name, files] : ListDataSets(search_path_)) names.push_back(name);
   std::sort(names.begin(), names.end());
   return names;

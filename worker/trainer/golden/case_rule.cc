@@ -106,6 +106,13 @@ absl::Status ReadRule(const Description& description, GoldenCase& result) {
     if (!(damping >= 0)) return Malformed("gn_damping_training", "0 or more");
     spec.mutable_gnt()->set_target_stepsize(1);
     spec.mutable_gnt()->set_damping(damping);
+  } else if (rule == "tp") {
+    spec.mutable_tp();
+  } else if (rule == "gait") {
+    TP_ASSIGN_OR_RETURN(const double gamma, description.Number("gamma", 0));
+    if (!(gamma > 0 && gamma < 1)) return Malformed("gamma", "between 0 and 1");
+    spec.mutable_gait()->set_carry(v1::CARRY_GAMMA);
+    spec.mutable_gait()->set_gamma(gamma);
   } else {
     const std::string supported = absl::StrJoin(
         Rules(), ", ",

@@ -14,9 +14,9 @@ struct Comparison {
   // One line of the summary: all tensors of a kind, such as "grad/W".
   struct Kind {
     int num_tensors = 0;
-    double worst_error = 0;
+    double worst_error = 0;  // as a share of its tolerance
     std::string worst_tensor;
-    double tolerance = 0;
+    double tolerance = 0;      // of that tensor
     bool is_angle = false;     // in degrees
     bool is_absolute = false;  // the error is: of angles, and of shares, which may be zero
   };
@@ -30,8 +30,8 @@ struct Comparison {
   bool ok() const { return out_of_tolerance.empty() && missing.empty() && num_compared > 0; }
 };
 
-// Error of a tensor: max |x - ref| / max |ref|; of an angle or a share: |x - ref|. NaN
-// equals NaN.
+// Error of a tensor: max |x - ref| / max |ref|; of an angle or a share: |x - ref|; of the
+// regulariser's part of a gradient relative to the whole. NaN equals NaN.
 Comparison Compare(const GoldenCase& golden_case, const SafetensorsFile& recorded,
                    const SafetensorsFile& computed);
 

@@ -66,6 +66,14 @@ absl::StatusOr<v1::Conv> ReadConv(const Description& description) {
   return result;
 }
 
+// Square and tower networks are one: the widths tell them apart.
+absl::StatusOr<bool> HasSquareLayers(const Description& description) {
+  TP_ASSIGN_OR_RETURN(const std::string topology, description.Text("topology", ""));
+  if (topology.empty() || topology == "square" || topology == "tower") return !topology.empty();
+  return absl::UnimplementedError(absl::StrCat(
+      "topology '", topology, "' is not supported by replay; supported: square, tower"));
+}
+
 // Of the layers 0 to L. Hidden layers that are lists are convolutional.
 absl::StatusOr<std::vector<LayerShape>> ReadShapes(const Description& description) {
   const Json* sizes = description.Find("sizes");
@@ -86,6 +94,8 @@ absl::StatusOr<std::vector<LayerShape>> ReadShapes(const Description& descriptio
       layer.mutable_dense()->set_units(static_cast<int32_t>(outputs.back().size()));
     }
   }
+  TP_ASSIGN_OR_RETURN(const bool is_square, HasSquareLayers(description));
+  network.set_square(is_square);
   TP_ASSIGN_OR_RETURN(std::vector<LayerShape> shapes,
                       InferShapes(network, outputs.front(), outputs.back().size()));
   for (size_t l = 1; l < shapes.size(); ++l) {
@@ -119,13 +129,13 @@ absl::Status ReadLoss(const Description& description, v1::TrainingSpec& spec) {
     spec.set_loss(v1::LOSS_CROSS_ENTROPY);
   } else if (loss == "mse_mean_over_batch_and_outputs") {
     spec.set_loss(v1::LOSS_MSE);
-  } else if (loss == "0.5*||y*-y||^2, online") {
+  } else if (absl::StartsWith(loss, "half squared error") || loss == "0.5*||y*-y||^2, online") {
     spec.set_loss(v1::LOSS_HALF_SQUARES);
   } else {
-    return absl::UnimplementedError(
-        absl::StrCat("loss '", loss,
-                     "' is not supported by replay; supported: cross_entropy_on_logits_mean, "
-                     "mse_mean_over_batch_and_outputs, 0.5*||y*-y||^2, online"));
+    return absl::UnimplementedError(absl::StrCat(
+        "loss '", loss,
+        "' is not supported by replay; supported: cross_entropy_on_logits_mean, "
+        "mse_mean_over_batch_and_outputs, half squared error, 0.5*||y*-y||^2, online"));
   }
   return absl::OkStatus();
 }
@@ -161,8 +171,9 @@ absl::Status ReadOptimiser(const Description& description, const char* name_key,
                         description.Number(absl::StrCat("beta2", suffix).c_str(), 0.999));
     TP_ASSIGN_OR_RETURN(const auto epsilon,
                         description.Numbers(absl::StrCat("eps", suffix).c_str(), 1e-8));
+    TP_ASSIGN_OR_RETURN(const std::string variant, description.Text("adam", ""));
     adam.set_beta1(beta1);
-    adam.set_bias_correction(true);
+    adam.set_bias_correction(!absl::StartsWith(variant, "no bias correction"));
     adam.set_beta2(beta2);
     for (const double value : spread(epsilon)) adam.add_epsilon(value);
   } else if (absl::EqualsIgnoreCase(name, "sgd")) {
@@ -174,6 +185,24 @@ absl::Status ReadOptimiser(const Description& description, const char* name_key,
         absl::StrCat(name_key, " '", name, "' is not supported by replay; supported: Adam, SGD"));
   }
   return absl::OkStatus();
+}
+
+// How many of the outputs have targets, the regulariser, and tolerances of layers.
+absl::Status ReadGaitFields(const Description& description, GoldenCase& result) {
+  const Index num_outputs = result.sizes.back();
+  TP_ASSIGN_OR_RETURN(const int classes,
+                      description.Count("classes", static_cast<int>(num_outputs)));
+  if (classes < 1 || classes > num_outputs) {
+    return Malformed("classes", absl::StrCat("a whole number from 1 to ", num_outputs));
+  }
+  result.num_targets = classes;
+  TP_ASSIGN_OR_RETURN(const double strength, description.Number("lambda_orth", 0));
+  if (!(strength >= 0)) return Malformed("lambda_orth", "0 or more");
+  result.spec.set_orthogonality(strength);
+  if (description.Find("recommended_rtol_per_layer") == nullptr) return absl::OkStatus();
+  TP_ASSIGN_OR_RETURN(result.layer_tolerance, description.Numbers("recommended_rtol_per_layer", 0));
+  if (result.layer_tolerance.size() + 1 == result.sizes.size()) return absl::OkStatus();
+  return Malformed("recommended_rtol_per_layer", "a list with one number for each layer");
 }
 
 // The freezing flags of the authors' code, as the set of layers that train.
@@ -220,11 +249,10 @@ absl::Status ReadMetricDamping(const Description& description, int num_layers,
 // The widths are believed only if the file holds weights of these shapes: so what
 // is allocated for them is not much more than the file.
 absl::Status CheckWeights(const SafetensorsFile& file, const GoldenCase& golden_case) {
-  const std::vector<Index>& n = golden_case.sizes;
-  for (size_t l = 1; l < n.size(); ++l) {
-    const auto& conv = golden_case.shapes[l].conv;
+  for (size_t l = 1; l < golden_case.shapes.size(); ++l) {
+    const LayerShape& layer = golden_case.shapes[l];
     const std::vector<int64_t> shape =
-        conv ? KernelShape(*conv) : std::vector<int64_t>{n[l], n[l - 1]};
+        layer.conv ? KernelShape(*layer.conv) : std::vector<int64_t>{layer.size(), layer.inputs};
     TP_RETURN_IF_ERROR(WithShape(file, absl::StrCat("init/W", l), shape).status());
   }
   return CheckFeedbackWeights(file, golden_case);
@@ -263,6 +291,7 @@ absl::StatusOr<GoldenCase> ReadGoldenCase(const SafetensorsFile& file) {
                                    feedback_layers.first, feedback_layers.last,
                                    *result.spec.mutable_feedback()));
   TP_RETURN_IF_ERROR(ReadFreezing(description, num_layers, result));
+  TP_RETURN_IF_ERROR(ReadGaitFields(description, result));
   TP_RETURN_IF_ERROR(ReadMetricDamping(description, num_layers, result.metric_damping));
   for (int l = 1; l <= num_layers; ++l) {
     if (!file.tensors.contains(absl::StrCat("init/b", l))) result.layers_without_bias.push_back(l);

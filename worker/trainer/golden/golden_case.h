@@ -20,6 +20,7 @@ struct GoldenCase {
   v1::TrainingSpec spec;
   std::vector<LayerShape> shapes;        // of the layers 0..L
   std::vector<Index> sizes;              // n_0..n_L
+  Index num_targets = 0;                 // n_L, or fewer: the others are auxiliary
   std::vector<int> layers_without_bias;  // those of which the file has no initial bias
   // Layers whose forward parameters step; all if empty.
   std::vector<int> trained_layers;
@@ -38,6 +39,8 @@ struct GoldenCase {
   };
   std::optional<Inversion> inversion;
   double relative_tolerance = 1e-9;
+  // Of gradients and parameters of the layers 1..L, where theirs are wider; or empty.
+  std::vector<double> layer_tolerance;
   double angle_tolerance_degrees = 1e-5;
 };
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/algorithm/container.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/status_macros.h"
 #include "worker/trainer/golden/case_tensors.h"
@@ -16,7 +17,9 @@
 #include "worker/trainer/loss.h"
 #include "worker/trainer/network.h"
 #include "worker/trainer/optimiser.h"
+#include "worker/trainer/orthogonality.h"
 #include "worker/trainer/rules/error_rule.h"
+#include "worker/trainer/square_inverse.h"
 
 namespace tpsweep::trainer {
 namespace {
@@ -218,21 +221,25 @@ class Replayer {
   absl::Status Step(const std::string& prefix) {
     TP_RETURN_IF_ERROR(ForwardWithLoss(prefix));
     rule_->ComputeUpdate(network_, pass_);
+    if (const std::string why = rule_->why_infeasible(); !why.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(prefix, ": ", why));
+    }
     for (size_t l = 1; l < pass_.target.size(); ++l) {
       Put(absl::StrCat(prefix, "target", l), InShape(static_cast<int>(l), pass_.target[l]));
     }
+    if (IsRecorded(absl::StrCat(prefix, "inverse/"))) PutInverses(prefix);
+    if (case_.spec.orthogonality() > 0) AddRegulariser(prefix);
     PutGradients(prefix, network_.parameters());
     TP_RETURN_IF_ERROR(FeedbackStep(prefix));
-    PutMetrics(prefix);
+    if (IsRecorded(absl::StrCat(prefix, "metric/"))) PutMetrics(prefix);
     if (!case_.forward_frozen) forward_->Step(network_.parameters());
     PutValues(prefix, network_.parameters());
     return absl::OkStatus();
   }
 
   absl::Status EvaluateLossOf(const std::string& prefix) {
-    const Index num_outputs = network_.size(network_.num_layers());
     const std::string name = absl::StrCat(prefix, "y");
-    TP_ASSIGN_OR_RETURN(const Matrix<double> y, SamplesOf(recorded_, name, num_outputs));
+    TP_ASSIGN_OR_RETURN(const Matrix<double> y, SamplesOf(recorded_, name, case_.num_targets));
     const Matrix<S>& h = pass_.h.back();
     if (y.cols() != h.cols()) {
       return absl::InvalidArgumentError(
@@ -280,8 +287,42 @@ class Replayer {
     Put(absl::StrCat(prefix, "metric/rec_loss_reported"), ScalarTensor(reported));
   }
 
+  bool IsRecorded(const std::string& prefix) const {
+    const auto first = recorded_.tensors.lower_bound(prefix);
+    return first != recorded_.tensors.end() && absl::StartsWith(first->first, prefix);
+  }
+
+  // What the rules with exact inverses have in use: W[l]^-1, and the mixed target whose
+  // inverse is the target below, found the other way round: by the layer's forward map.
+  void PutInverses(const std::string& prefix) {
+    for (int l = 2; l <= network_.num_layers(); ++l) {
+      const Matrix<S>& w = network_.weight(l).value;
+      SquareInverse<S> inverse;
+      inverse.Factorise(w);
+      Matrix<S> columns = Matrix<S>::Identity(w.rows(), w.cols());
+      inverse.Solve(columns);
+      const std::string name = absl::StrCat("W", l);
+      Put(absl::StrCat(prefix, "inverse/", name),
+          ParameterTensor(name, columns.template cast<double>()));
+      Matrix<S> mixed(network_.size(l), pass_.h[0].cols());
+      network_.ForwardLayer(l, pass_.target[static_cast<size_t>(l) - 1], mixed, mixed);
+      Put(absl::StrCat(prefix, "mixed_target", l), InShape(l, mixed));
+    }
+  }
+
+  // Its gradient alone, and added to that of the rule.
+  void AddRegulariser(const std::string& prefix) {
+    Network<S> regularised = network_;
+    for (auto& parameter : regularised.parameters()) parameter.gradient.setZero();
+    AddOrthogonalityGradient(case_.spec.orthogonality(), regularised);
+    for (int l = 1; l <= network_.num_layers(); ++l) {
+      const Parameter<S>& weight = regularised.weight(l);
+      Put(absl::StrCat(prefix, "grad_orth/", weight.name), InShape(weight, weight.gradient));
+    }
+    AddOrthogonalityGradient(case_.spec.orthogonality(), network_);
+  }
+
   void PutMetrics(const std::string& prefix) {
-    if (case_.spec.has_bp()) return;  // none is recorded
     const Subject<S> subject = {network_, pass_, rule_->feedback_parameters(), {}};
     ComputeMetrics(subject, case_.metric_damping, [&](const std::string& name, double value) {
       Put(absl::StrCat(prefix, "metric/", name), ScalarTensor(value));

@@ -17,6 +17,13 @@ void DampingSearch::Add(int layer, size_t damping, double angle) {
   ++count[at];
 }
 
+bool DampingSearch::IsLegal() const {
+  for (size_t i = 0; i < sum.size(); ++i) {
+    if (!(count[i] >= 0) || !(sum[i] >= 0) || !(sum[i] <= 180 * count[i])) return false;
+  }
+  return true;
+}
+
 void DampingSearch::AddResults(v1::Measurement& measurement) const {
   const size_t num_hidden = sum.size() / kNumDampings;
   std::vector<double> best(num_hidden + 1, kNone), smallest(num_hidden, kNone);

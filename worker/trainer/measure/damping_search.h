@@ -24,6 +24,9 @@ struct DampingSearch {
   // damping of the smallest (the first of equals); not a number for the output layer.
   void AddResults(v1::Measurement& measurement) const;
 
+  // Whether sums and counts can have come from Add.
+  bool IsLegal() const;
+
   // For each hidden layer, every damping.
   std::vector<double> sum;
   std::vector<double> count;

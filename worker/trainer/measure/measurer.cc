@@ -3,6 +3,7 @@
 #include "absl/algorithm/container.h"
 #include "worker/trainer/measure/activation_angles.h"
 #include "worker/trainer/measure/joint_jacobian.h"
+#include "worker/trainer/measure/matrices.h"
 #include "worker/trainer/measure/norms.h"
 #include "worker/trainer/measure/update_angles.h"
 #include "worker/trainer/measure/vectors.h"
@@ -64,6 +65,9 @@ void Measurer<S>::Measure(const Subject<S>& subject, DampingSearch* search,
     AddGaussNewton(subject, search, measurement);
   }
   if (Asks(v1::QUANTITY_NORMS)) AddNorms(subject, measurement);
+  if (Asks(v1::QUANTITY_WEIGHT_CONDITION_NUMBER)) AddWeightConditions(subject, measurement);
+  if (Asks(v1::QUANTITY_ORTHOGONALITY)) AddOrthogonality(subject, measurement);
+  if (Asks(v1::QUANTITY_INVERSE_ERROR)) AddInverseErrors(subject, measurement);
   if (Asks(v1::QUANTITY_RECONSTRUCTION_LOSS)) {
     std::vector<double> losses(damping_.size(), kNone);
     absl::c_copy(subject.feedback_losses, losses.begin());

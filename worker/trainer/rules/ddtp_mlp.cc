@@ -37,8 +37,8 @@ class DdtpMlp final : public LearningRule<S> {
   DdtpMlp(const v1::TrainingSpec& spec, const Network<S>& network, uint64_t seed)
       : eta_(spec.ddtp_linear().target_stepsize()),
         sigma_(spec.ddtp_linear().sigma()),
-        paths_(FeedbackActivation(spec.ddtp_linear().feedback_hidden_activation(), spec.network()),
-               FeedbackActivation(spec.ddtp_linear().feedback_activation(), spec.network())) {
+        paths_(ActivationOf(spec.ddtp_linear().feedback_hidden_activation(), spec.network()),
+               ActivationOf(spec.ddtp_linear().feedback_activation(), spec.network())) {
     const v1::DdtpLinearRule& rule = spec.ddtp_linear();
     const bool bias = spec.network().bias();
     const bool last_bias = bias && rule.feedback_activation() != v1::ACTIVATION_LINEAR;

@@ -60,8 +60,7 @@ class DdtpRhl final : public LearningRule<S> {
       : eta_(spec.ddtp_rhl().target_stepsize()),
         sigma_(spec.ddtp_rhl().sigma()),
         num_random_paths_(network.num_layers() - 2),
-        paths_(Activation{},
-               FeedbackActivation(spec.ddtp_rhl().feedback_activation(), spec.network())) {
+        paths_(Activation{}, ActivationOf(spec.ddtp_rhl().feedback_activation(), spec.network())) {
     const v1::DdtpRhlRule& rule = spec.ddtp_rhl();
     const Index num_outputs = network.size(network.num_layers());
     if (HasRandomLayer()) {

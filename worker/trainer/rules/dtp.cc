@@ -36,7 +36,7 @@ class Dtp final : public LearningRule<S> {
   Dtp(const v1::TrainingSpec& spec, const Network<S>& network, uint64_t seed)
       : eta_(spec.dtp().target_stepsize()),
         sigma_(spec.dtp().sigma()),
-        chain_(spec.network(), FeedbackActivation(spec.dtp().feedback_activation(), spec.network()),
+        chain_(spec.network(), ActivationOf(spec.dtp().feedback_activation(), spec.network()),
                spec.network().bias(), network, seed),
         scratch_(static_cast<size_t>(network.num_layers()) + 1) {}
 

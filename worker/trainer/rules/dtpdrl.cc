@@ -39,7 +39,7 @@ class Dtpdrl final : public LearningRule<S> {
       : eta_(spec.dtpdrl().target_stepsize()),
         sigma_(spec.dtpdrl().sigma()),
         chain_(
-            spec.network(), FeedbackActivation(spec.dtpdrl().feedback_activation(), spec.network()),
+            spec.network(), ActivationOf(spec.dtpdrl().feedback_activation(), spec.network()),
             spec.network().bias() && spec.dtpdrl().feedback_activation() != v1::ACTIVATION_LINEAR,
             network, seed),
         levels_(static_cast<size_t>(network.num_layers()) + 1) {}

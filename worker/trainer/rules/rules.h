@@ -39,6 +39,15 @@ std::unique_ptr<LearningRule<S>> MakeDfa(const v1::TrainingSpec& spec, const Net
 template <class S>
 std::unique_ptr<LearningRule<S>> MakeGnt(const v1::TrainingSpec& spec, const Network<S>& network,
                                          uint64_t seed);
+template <class S>
+std::unique_ptr<LearningRule<S>> MakeTp(const v1::TrainingSpec& spec, const Network<S>& network,
+                                        uint64_t seed);
+template <class S>
+std::unique_ptr<LearningRule<S>> MakeItp(const v1::TrainingSpec& spec, const Network<S>& network,
+                                         uint64_t seed);
+template <class S>
+std::unique_ptr<LearningRule<S>> MakeGait(const v1::TrainingSpec& spec, const Network<S>& network,
+                                          uint64_t seed);
 
 template <class S>
 std::unique_ptr<LearningRule<S>> MakeFa(const v1::TrainingSpec& spec, const Network<S>& network,

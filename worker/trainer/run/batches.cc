@@ -41,7 +41,20 @@ absl::string_view NameOf(v1::Normalisation normalisation) {
 
 }  // namespace
 
+bool HasClasses(const v1::TrainingSpec& spec, const DataSet& data) {
+  return data.is_classification && spec.dataset().targets() != v1::TARGETS_INPUTS;
+}
+
+int64_t NumTargets(const v1::TrainingSpec& spec, const DataSet& data) {
+  return spec.dataset().targets() == v1::TARGETS_INPUTS ? data.shape.size() : data.num_outputs;
+}
+
 absl::Status CheckSpecFitsData(const v1::TrainingSpec& spec, const DataSet& data) {
+  if (spec.dataset().targets() == v1::TARGETS_INPUTS && spec.loss() == v1::LOSS_CROSS_ENTROPY) {
+    return absl::InvalidArgumentError(
+        "loss: cross_entropy needs classes, but dataset.targets is inputs; set loss: mse or "
+        "half_squares");
+  }
   if (!data.is_classification && spec.loss() == v1::LOSS_CROSS_ENTROPY) {
     return absl::InvalidArgumentError(
         absl::StrCat("loss: cross_entropy needs classes, but data set ", data.name,
@@ -60,6 +73,7 @@ absl::Status CheckSpecFitsData(const v1::TrainingSpec& spec, const DataSet& data
 template <class S>
 Batches<S>::Batches(const v1::TrainingSpec& spec, const DataSet& data)
     : data_(data),
+      learns_inputs_(spec.dataset().targets() == v1::TARGETS_INPUTS),
       target_height_(spec.loss() == v1::LOSS_CROSS_ENTROPY ? 1.0 : spec.soft_target()) {
   const v1::Normalisation normalisation = NormalisationOf(spec.dataset());
   for (int byte = 0; byte < 256; ++byte) {
@@ -89,6 +103,10 @@ void Batches<S>::Gather(const Samples& samples, absl::Span<const int32_t> indice
       samples.inputs);
 
   batch.labels.clear();
+  if (learns_inputs_) {
+    batch.y = batch.x;
+    return;
+  }
   batch.y.resize(data_.num_outputs, size);
   if (data_.is_classification) {
     for (const int32_t index : indices) {

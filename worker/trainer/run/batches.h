@@ -18,8 +18,13 @@ template <class S>
 struct Batch {
   Matrix<S> x;              // (n_0, B) inputs
   std::vector<int> labels;  // B; empty for regression
-  Matrix<S> y;              // (n_L, B) targets of the output
+  Matrix<S> y;              // (targets, B) of the first outputs
 };
+
+// Whether there are classes to be wrong about.
+bool HasClasses(const v1::TrainingSpec& spec, const DataSet& data);
+// Outputs with a target: classes, or real-valued targets, or the inputs of an autoencoder.
+int64_t NumTargets(const v1::TrainingSpec& spec, const DataSet& data);
 
 // kInvalidArgument, with the field, if the set has not what `spec` asks of it: classes
 // for the loss cross_entropy, pixel bytes for a normalisation.
@@ -36,6 +41,7 @@ class Batches {
 
  private:
   const DataSet& data_;
+  const bool learns_inputs_;
   std::array<S, 256> value_of_;  // of each pixel byte, normalised
   double target_height_;
 };

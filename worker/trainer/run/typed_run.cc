@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/random.h"
 #include "common/status_macros.h"
+#include "common/training/invertible_layers.h"
 #include "common/training/measure_memory.h"
 #include "worker/trainer/elementwise.h"
 #include "worker/trainer/loss.h"
@@ -41,8 +42,9 @@ absl::StatusOr<std::unique_ptr<TrainingRun>> TypedRun<S>::Create(
     const v1::TrainingSpec& spec, std::shared_ptr<const DataSet> data) {
   TP_ASSIGN_OR_RETURN(Split split, MakeSplit(spec.dataset(), *data, spec.seed()));
   TP_ASSIGN_OR_RETURN(std::vector<LayerShape> shapes,
-                      InferShapes(spec.network(), data->shape, data->num_outputs));
+                      InferShapes(spec.network(), data->shape, NumTargets(spec, *data)));
   TP_RETURN_IF_ERROR(CheckMeasureMemory(spec, shapes));
+  TP_RETURN_IF_ERROR(CheckInvertibleLayers(spec, shapes));
   const int num_layers = static_cast<int>(shapes.size()) - 1;
 
   Network<S> network(spec.network(), std::move(shapes),
@@ -342,7 +344,7 @@ v1::Measurement TypedRun<S>::Measure() {
     return Evaluate<S>(network_, spec_.loss(), batches_, spec_.batch_size(), samples, indices);
   };
   const EpochScores scores = {
-      .has_errors = data_->is_classification,
+      .has_errors = HasClasses(spec_, *data_),
       .train = TrainEvaluation(statistics_, num_train, schedule_.batches_per_pass()),
       .validation = evaluate(data_->train, split_.validation),
       .test = evaluate(data_->test, split_.test)};
@@ -440,6 +442,10 @@ absl::Status TypedRun<S>::Restore(absl::string_view checkpoint) {
     return absl::InvalidArgumentError(absl::StrCat("checkpoint: its selected epoch ",
                                                    selection.epoch, " is not one of the ",
                                                    position.epoch, " that are done"));
+  }
+
+  if (search && !search->IsLegal()) {
+    return absl::InvalidArgumentError("checkpoint: the sums of its damping search are not legal");
   }
 
   position_ = position;
