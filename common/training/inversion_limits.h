@@ -7,7 +7,8 @@
 namespace tpsweep {
 
 // Units of the dynamics (n_l + n_{l-1}; sldi: all layers from the first hidden one on) that
-// ssa takes on, at most. A step decomposes a matrix of so many rows and columns.
+// ssa takes on, at most. A step decomposes a matrix of so many rows and columns: with 256 of
+// them it takes about half a second, and a run may need hundreds.
 inline constexpr int64_t kMaxSsaUnits = 256;
 
 }  // namespace tpsweep

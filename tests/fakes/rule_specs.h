@@ -109,7 +109,9 @@ inline void SetRule(const std::string& rule, v1::TrainingSpec& spec) {
   if (rule == "sldi") {
     set_inversion(*spec.mutable_sldi());
     set_dynamics(*spec.mutable_sldi(), v1::NONLINEARITY_TIMES_DERIVATIVE);
-    spec.mutable_sldi()->set_alpha(1);  // stable while the product of the W is below 2 (1 + 1)^2
+    // The loop through all layers bears less: stable below s = 2 (1 + alpha)^2, where s is the
+    // square of the largest singular value of the product of the W.
+    spec.mutable_sldi()->set_alpha(5);
   }
   if (rule == "dfa") {
     spec.mutable_dfa()->set_target_stepsize(1);

@@ -15,6 +15,8 @@ tp_test(NAME trainer_data_run_test SRCS data_run_test.cc DEPS trainer_run ZLIB::
 tp_test(NAME trainer_schedule_run_test SRCS schedule_run_test.cc DEPS trainer_run ZLIB::ZLIB
         LABELS unit)
 tp_test(NAME trainer_gait_run_test SRCS gait_run_test.cc DEPS trainer_run ZLIB::ZLIB LABELS unit)
+tp_test(NAME trainer_inversion_run_test SRCS inversion_run_test.cc DEPS trainer_run ZLIB::ZLIB
+        LABELS unit)
 tp_test(NAME trainer_reporting_test SRCS reporting_test.cc DEPS trainer_run ZLIB::ZLIB LABELS unit)
 tp_test(NAME trainer_train_command_test
         SRCS train_command_test.cc ${CMAKE_SOURCE_DIR}/worker/train_command.cc

@@ -174,6 +174,8 @@ void InversionLoops<S>::WarnOfStep(const Network<S>& network) const {
   if (!options_.euler || options_.stabilise.kind() == v1::STABILISE_KIND_RESCALE) return;
   for (int l = first_; l <= network.num_layers(); ++l) {
     const LoopSpectrum loop = Spectrum(network, l);
+    // What is not stable with any step is for stabilise, or ends the run.
+    if (!(SpectralAbscissa(loop, alpha(l), factor(l)) < 0)) continue;
     const std::optional<double> largest =
         LargestStableStep(loop, alpha(l), factor(l), *options_.euler);
     if (!largest || *largest >= options_.euler->dt) continue;

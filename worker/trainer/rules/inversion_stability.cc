@@ -80,8 +80,10 @@ LoopSpectrum SpectrumOf(absl::Span<const Matrix<S>* const> chain, const Matrix<S
   LoopSpectrum loop;
   loop.num_estimates = static_cast<int>(chain.size());
   const Index outputs = feedback.cols();
+  const Index seen = std::min(outputs, feedback.rows());
+  loop.has_free_controllers = outputs > seen;
   for (const Matrix<S>* w : chain) {
-    if (w->cols() > outputs) loop.has_free_estimates = true;
+    if (w->cols() > seen) loop.has_free_estimates = true;
   }
   // W[K]..W[1] B or B W[K]..W[1], whichever is smaller: but for zeros they have the same.
   const bool is_outputs = outputs <= feedback.rows();
@@ -94,13 +96,13 @@ LoopSpectrum SpectrumOf(absl::Span<const Matrix<S>* const> chain, const Matrix<S
     product.swap(next);
   }
   loop.mu = Eigenvalues(product.template cast<double>());
-  if (!is_outputs) loop.mu.emplace_back(0);
   return loop;
 }
 
 double SpectralAbscissa(const LoopSpectrum& loop, double alpha, double factor) {
   if (!IsFinite(loop)) return kInfinity;
   double abscissa = loop.has_free_estimates ? -1 : -kInfinity;
+  if (loop.has_free_controllers) abscissa = std::max(abscissa, -alpha);
   for (const Complex mu : loop.mu) {
     if (loop.num_estimates == 1) {
       const Complex root = std::sqrt((1 - alpha) * (1 - alpha) + 4 * factor * mu);
@@ -116,6 +118,7 @@ double SpectralAbscissa(const LoopSpectrum& loop, double alpha, double factor) {
 double EulerRadius(const LoopSpectrum& loop, double alpha, double factor, const Euler& euler) {
   if (!IsFinite(loop)) return kInfinity;
   double radius = loop.has_free_estimates ? std::abs(1 - euler.dt) : 0;
+  if (loop.has_free_controllers) radius = std::max(radius, std::abs(1 - euler.dt * alpha));
   for (const Complex mu : loop.mu) {
     const ComplexMatrix step =
         ReducedStep(ReducedLoop(loop.num_estimates, factor * mu, alpha), euler);

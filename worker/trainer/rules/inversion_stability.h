@@ -8,7 +8,7 @@
 //
 // An eigenvector of P = W[K]..W[1] B, with eigenvalue mu, reduces the loop to K + 1 numbers
 // whose eigenvalues solve (lambda + 1)^K (lambda + alpha) = g mu. What P does not see decays
-// by itself: estimates with eigenvalue -1, and where P lacks rank the controller with -alpha.
+// by itself: estimates with eigenvalue -1, the controller of a layer that expands with -alpha.
 // For K = 1: lambda^2 + (1 + alpha) lambda + alpha - g mu = 0.
 //
 // Source: [DI] and its supplement; the conditions follow from the equations. Functions.
@@ -27,7 +27,9 @@ namespace tpsweep::trainer {
 struct LoopSpectrum {
   int num_estimates = 1;                 // K
   std::vector<std::complex<double>> mu;  // eigenvalues of P; infinity if it is not finite
-  bool has_free_estimates = false;       // more units in an r[k] than in u
+  // What P does not see: units of an r[k], or of u, beyond those of r[1] and of u.
+  bool has_free_estimates = false;
+  bool has_free_controllers = false;
 };
 
 // `chain` is W[1..K].
@@ -59,8 +61,8 @@ double SmallestStableLeak(const LoopSpectrum& loop, double least);
 std::optional<double> LargestStableFactor(const LoopSpectrum& loop, double alpha,
                                           const std::optional<Euler>& euler);
 
-// The largest step of at most euler.dt that converges. Nothing if none does: the loop itself
-// is not stable.
+// The largest step of at most euler.dt that converges, of a loop that is stable. Nothing if
+// it is a trillion times smaller.
 std::optional<double> LargestStableStep(const LoopSpectrum& loop, double alpha, double factor,
                                         const Euler& euler);
 
