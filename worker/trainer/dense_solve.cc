@@ -5,11 +5,6 @@
 
 // Fortran: all by reference, column-major; the lengths of the texts come last.
 extern "C" {
-void dgetrf_(const int* m, const int* n, double* a, const int* lda, int* pivots, int* info);
-void dgetrs_(const char* trans, const int* n, const int* nrhs, const double* a, const int* lda,
-             const int* pivots, double* b, const int* ldb, int* info, size_t);
-void dgecon_(const char* norm, const int* n, const double* a, const int* lda, const double* anorm,
-             double* rcond, double* work, int* iwork, int* info, size_t);
 void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info, size_t);
 void dpotrs_(const char* uplo, const int* n, const int* nrhs, const double* a, const int* lda,
              double* b, const int* ldb, int* info, size_t);
@@ -38,29 +33,6 @@ double OneNorm(const Matrix<double>& a) {
 }
 
 }  // namespace
-
-double LuDecomposition::Factor(Matrix<double> a) {
-  if (!a.allFinite()) return 0;
-  lu_ = std::move(a);
-  const int n = ToInt(lu_.rows());
-  const double norm = OneNorm(lu_);
-  pivots_.resize(static_cast<size_t>(n));
-  int info = 0;
-  dgetrf_(&n, &n, lu_.data(), &n, pivots_.data(), &info);
-  if (info != 0) return 0;
-  double rcond = 0;
-  std::vector<double> work(4 * static_cast<size_t>(n));
-  std::vector<int> iwork(static_cast<size_t>(n));
-  dgecon_("1", &n, lu_.data(), &n, &norm, &rcond, work.data(), iwork.data(), &info, 1);
-  return info == 0 ? rcond : 0;
-}
-
-void LuDecomposition::Solve(Matrix<double>& b) const {
-  const int n = ToInt(lu_.rows());
-  const int nrhs = ToInt(b.cols());
-  int info = 0;
-  dgetrs_("N", &n, &nrhs, lu_.data(), &n, pivots_.data(), b.data(), &n, &info, 1);
-}
 
 double CholeskyDecomposition::Factor(Matrix<double> a) {
   if (!a.allFinite()) return 0;

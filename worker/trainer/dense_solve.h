@@ -12,24 +12,12 @@ namespace tpsweep::trainer {
 
 using ComplexMatrix = Eigen::MatrixXcd;
 
-// P A = L U of a square matrix.
-class LuDecomposition {
- public:
-  // Returns an estimate of the reciprocal condition number; 0 if `a` is singular or holds
-  // what is not a number, and there is nothing to solve with.
-  double Factor(Matrix<double> a);
-  // b <- A^-1 b.
-  void Solve(Matrix<double>& b) const;
-
- private:
-  Matrix<double> lu_;
-  std::vector<int> pivots_;
-};
-
 // A = L L^T of a symmetric positive definite matrix.
 class CholeskyDecomposition {
  public:
-  // As LuDecomposition; 0 too if `a` is not positive definite. Reads the lower half.
+  // Returns an estimate of the reciprocal condition number; 0 if `a` is not positive
+  // definite or holds what is not a number, and there is nothing to solve with. Reads the
+  // lower half.
   double Factor(Matrix<double> a);
   void Solve(Matrix<double>& b) const;
 

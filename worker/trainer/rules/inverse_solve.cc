@@ -1,7 +1,5 @@
 #include "worker/trainer/rules/inverse_solve.h"
 
-#include <limits>
-
 #include "worker/trainer/gemm.h"
 
 namespace tpsweep::trainer {
@@ -23,18 +21,17 @@ void NondynamicInverse<S>::Factor(const Matrix<S>& w, const Matrix<S>& b, double
   product_.resize(n, n);
   Gemm<S>(Transpose::kNo, is_wide_ ? w : b, Transpose::kNo, is_wide_ ? b : w,
           static_cast<S>(factor), 0, product_);
-  Matrix<double> a = product_.template cast<double>();
-  a.diagonal().array() -= alpha;
-  a_ = a;
-  is_singular_ = lu_.Factor(std::move(a)) < std::numeric_limits<double>::epsilon();
+  a_ = product_.template cast<double>();
+  a_.diagonal().array() -= alpha;
+  inverse_.Factorise(a_);
 }
 
 template <class S>
 void NondynamicInverse<S>::Solve() {
-  if (is_singular_) {
+  if (inverse_.is_singular()) {
     small_ = LeastSquares(a_, small_);
   } else {
-    lu_.Solve(small_);
+    inverse_.Solve(small_);
   }
 }
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "worker/trainer/dense_solve.h"
+#include "worker/trainer/square_inverse.h"
 #include "worker/trainer/tensor.h"
 
 namespace tpsweep::trainer {
@@ -28,11 +29,10 @@ class NondynamicInverse {
   const Matrix<S>* b_ = nullptr;
   double factor_ = 1;
   bool is_wide_ = true;
-  bool is_singular_ = false;
   Matrix<S> product_, work_;  // kept, so that steps do not allocate
   Matrix<double> small_;
-  Matrix<double> a_;  // of a singular one
-  LuDecomposition lu_;
+  Matrix<double> a_;  // the smaller matrix
+  SquareInverse<double> inverse_;
 };
 
 template <class S>
