@@ -14,7 +14,7 @@ struct Comparison {
   // One line of the summary: all tensors of a kind, such as "grad/W".
   struct Kind {
     int num_tensors = 0;
-    double worst_error = 0;  // as a share of its tolerance
+    double worst_error = 0;  // the largest as a share of its tolerance
     std::string worst_tensor;
     double tolerance = 0;      // of that tensor
     bool is_angle = false;     // in degrees

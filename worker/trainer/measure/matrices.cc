@@ -1,5 +1,6 @@
 #include "worker/trainer/measure/matrices.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
