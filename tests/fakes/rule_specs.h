@@ -17,6 +17,11 @@ inline bool InvertsLayers(const v1::TrainingSpec& spec) {
   return spec.has_tp() || spec.has_itp() || spec.has_gait();
 }
 
+// The rules of dynamic inversion, for dense layers; they bring errors down and have no targets.
+inline bool InvertsErrors(const v1::TrainingSpec& spec) {
+  return spec.has_fa() || spec.has_pbp() || spec.has_ndi() || spec.has_di() || spec.has_sldi();
+}
+
 // The carry of "gait", "gait_gamma", ...
 inline v1::Carry CarryOf(const std::string& rule) {
   if (rule.find("_adaptive_gamma") != std::string::npos) return v1::CARRY_ADAPTIVE_GAMMA;

@@ -26,7 +26,10 @@ std::vector<Matrix<double>> TrueGradients(Trainee<double>& trainee) {
 
 void ExpectProportional(const Trainee<double>& trainee, int first_layer, int last_layer,
                         const std::vector<Matrix<double>>& truth, Index batch) {
-  const double factor = 2 * trainee.rule->target_stepsize() / static_cast<double>(batch);
+  // Rules without targets have the gradient itself.
+  const double factor = trainee.pass.target.empty()
+                            ? 1
+                            : 2 * trainee.rule->target_stepsize() / static_cast<double>(batch);
   for (size_t i = 0; i < truth.size(); ++i) {
     const Parameter<double>& parameter = trainee.network.parameters()[i];
     if (parameter.layer < first_layer || parameter.layer > last_layer) continue;
