@@ -99,7 +99,7 @@ void ExpectNoErrorNoUpdate(const std::string& rule, v1::Activation output) {
     trainee.Evaluate(InputsOf<S>(shape), TargetsOf<S>(shape));
     trainee.pass.output_error.setZero();
     trainee.rule->ComputeUpdate(trainee.network, trainee.pass);
-    for (size_t l = 1; l < trainee.pass.h.size(); ++l) {
+    for (size_t l = 1; l < trainee.pass.target.size(); ++l) {
       EXPECT_EQ(trainee.pass.target[l], trainee.pass.h[l]);  // bit for bit
     }
     for (const auto& parameter : trainee.network.parameters()) {

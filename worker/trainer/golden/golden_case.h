@@ -14,6 +14,13 @@
 
 namespace tpsweep::trainer {
 
+// Of the scripts of [DI], whose first step changes no weight, and scales no hidden error if
+// the network is not linear.
+struct InversionScript {
+  double alpha = 0;
+  bool is_linear = false;
+};
+
 struct GoldenCase {
   std::string name;
   // Network, loss, rule and optimisers; nothing about data or epochs.
@@ -31,13 +38,7 @@ struct GoldenCase {
   int num_steps = 0;              // step0, step1, ...
   // Of the Gauss-Newton metrics: one for all layers, or one for each hidden layer.
   std::vector<double> metric_damping = {0};
-  // Of the scripts of [DI], whose first step changes no weight, and scales no hidden error
-  // if the network is not linear.
-  struct Inversion {
-    double alpha = 0;
-    bool is_linear = false;
-  };
-  std::optional<Inversion> inversion;
+  std::optional<InversionScript> inversion;
   double relative_tolerance = 1e-9;
   // Of gradients and parameters of the layers 1..L, where theirs are wider; or empty.
   std::vector<double> layer_tolerance;

@@ -80,7 +80,7 @@ bool IsInversionCase(const Description& description) {
 absl::Status ReadInversionRule(const Description& description, absl::string_view rule,
                                GoldenCase& result) {
   v1::TrainingSpec& spec = result.spec;
-  GoldenCase::Inversion& inversion = result.inversion.emplace();
+  InversionScript& inversion = result.inversion.emplace();
   TP_ASSIGN_OR_RETURN(inversion.alpha, description.Number("alpha", 0));
   if (!(inversion.alpha >= 0)) return Malformed("alpha", "0 or more");
   v1::HiddenErrors errors;
