@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "tests/fakes/synthetic_idx.h"
 
 namespace tpsweep {
 
@@ -47,19 +48,7 @@ struct ZipEntry {
 };
 
 // Without the header of zlib, as zip archives have it.
-inline std::string Deflate(absl::string_view bytes) {
-  z_stream stream{};
-  deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&stream, bytes.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
+inline std::string Deflate(absl::string_view bytes) { return Compress(bytes, -MAX_WBITS); }
 
 inline std::string ZipBytes(const std::vector<ZipEntry>& entries) {
   std::string archive, directory;

@@ -54,10 +54,10 @@ inline std::string IdxBytes(const std::vector<uint32_t>& shape, absl::string_vie
   return bytes;
 }
 
-inline std::string Gzip(absl::string_view bytes) {
+// `window_bits` chooses the frame, as in zlib.
+inline std::string Compress(absl::string_view bytes, int window_bits) {
   z_stream stream{};
-  constexpr int kGzip = 16;
-  deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, MAX_WBITS + kGzip, 8, Z_DEFAULT_STRATEGY);
+  deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY);
   std::string out(deflateBound(&stream, bytes.size()), '\0');
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
   stream.avail_in = static_cast<uInt>(bytes.size());
@@ -67,6 +67,11 @@ inline std::string Gzip(absl::string_view bytes) {
   out.resize(stream.total_out);
   deflateEnd(&stream);
   return out;
+}
+
+inline std::string Gzip(absl::string_view bytes) {
+  constexpr int kGzip = 16;
+  return Compress(bytes, MAX_WBITS + kGzip);
 }
 
 struct SyntheticOptions {

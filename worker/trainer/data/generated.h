@@ -1,5 +1,5 @@
 // The regression tasks that a worker makes itself: samples of a random network
-// (StudentTeacher, LinearRegression and NonlinearRegression in training.proto).
+// (StudentTeacher, LinearRegression and NonlinearRegression in dataset.proto).
 #pragma once
 
 #include <memory>

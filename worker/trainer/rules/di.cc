@@ -11,45 +11,32 @@
 //   times_derivative   r                 r              s'(a[l-1]) * error[l-1]
 //   linearised         s'(a[l-1]) * r    r              error[l-1]
 //   around_zero        s(r)              r              error[l-1]
-// Around zero the size and the sign of y matter: there it is that of the paper, -batch
-// delta[l], target minus output of each sample, and r is scaled back.
-// Symbols and update as in rules/error_rule.h; alpha and g are those of
-// rules/inversion_loops.h.
+// Around zero y is -batch delta[l], and r is scaled back (rules/loop_rule.h). Symbols and update as
+// in rules/error_rule.h; alpha and g are those of rules/inversion_loops.h.
 //
 // Source: [DI] (Podlaski and Machens, 2020), section 2, and its authors' code.
-#include "worker/trainer/rules/error_rule.h"
 #include "worker/trainer/rules/inverse_solve.h"
-#include "worker/trainer/rules/inversion_dynamics.h"
-#include "worker/trainer/rules/inversion_loops.h"
 #include "worker/trainer/rules/inversion_measurements.h"
+#include "worker/trainer/rules/loop_rule.h"
 #include "worker/trainer/rules/rules.h"
 
 namespace tpsweep::trainer {
 namespace {
 
 template <class S>
-class Di final : public ErrorRule<S> {
+class Di final : public LoopRule<S> {
  public:
   Di(const v1::DiRule& spec, const Network<S>& network, uint64_t seed)
-      : ErrorRule<S>(spec.hidden_errors()),
-        nonlinearity_(spec.nonlinearity()),
-        loops_({spec.feedback(), spec.stabilise(), spec.alpha(),
-                Euler{spec.dynamics().dt(), spec.dynamics().order()}, false},
-               network, seed),
+      : LoopRule<S>(spec, /*is_single=*/false, network, seed),
         dynamics_(static_cast<size_t>(network.num_layers()) + 1,
                   InversionDynamics<S>(spec.dynamics(), spec.nonlinearity(),
                                        /*controller_first=*/true)),
         y_(dynamics_.size()) {}
 
-  absl::Span<Parameter<S>> feedback_parameters() override { return loops_.parameters(); }
-  bool multiplies_by_derivative() const override {
-    return nonlinearity_ == v1::NONLINEARITY_TIMES_DERIVATIVE;
-  }
-
   void AddMeasurements(const Network<S>& network, const Pass<S>& pass,
                        absl::FunctionRef<bool(v1::Quantity)> asks,
                        v1::Measurement& measurement) const override {
-    loops_.AddMeasurements(network, asks, measurement);
+    this->loops().AddMeasurements(network, asks, measurement);
     if (asks(v1::QUANTITY_PBP_ANGLE)) AddPbpAngles(network, pass, measurement);
     LayerValues angles(network.num_layers()), residuals(network.num_layers()),
         steps(network.num_layers());
@@ -58,13 +45,13 @@ class Di final : public ErrorRule<S> {
       if (asks(v1::QUANTITY_NDI_ANGLE)) {
         NondynamicInverse<S> inverse;
         Matrix<S> error;
-        inverse.Factor(network.weight(l).value, loops_.feedback(l), loops_.alpha(l),
-                       loops_.factor(l));
+        inverse.Factor(network.weight(l).value, this->loops().feedback(l), this->loops().alpha(l),
+                       this->loops().factor(l));
         inverse.Apply(pass.delta[i], error);
         angles.Set(l - 1, ErrorAngle(network, pass, l - 1, error));
       }
       if (asks(v1::QUANTITY_INVERSION_RESIDUAL)) {
-        residuals.Set(l, dynamics_[i].Residual(LinkOf(l, network, pass), y_[i]));
+        residuals.Set(l, dynamics_[i].Residual(this->LinkOf(l, network, pass), y_[i]));
       }
       if (asks(v1::QUANTITY_INVERSION_STEPS)) {
         steps.Set(l, static_cast<double>(dynamics_[i].num_steps()));
@@ -76,31 +63,18 @@ class Di final : public ErrorRule<S> {
   }
 
  private:
-  using Link = typename InversionDynamics<S>::Link;
-
-  static Link LinkOf(int l, const Network<S>& network, const Pass<S>& pass) {
-    const auto below = static_cast<size_t>(l) - 1;
-    return {&network.weight(l).value, network.activation(l - 1), &pass.a[below], &pass.h[below]};
-  }
-
-  void Prepare(const Network<S>& network) override { this->Fail(loops_.Maintain(network)); }
-
   void BringDown(int l, const Network<S>& network, const Pass<S>& pass,
                  Matrix<S>& error_below) override {
     const auto i = static_cast<size_t>(l);
-    const S scale = nonlinearity_ == v1::NONLINEARITY_AROUND_ZERO
-                        ? -static_cast<S>(pass.delta[i].cols())
-                        : S{1};
+    const S scale = this->Scale(pass.delta[i].cols());
     y_[i] = scale * pass.delta[i];
-    if (!dynamics_[i].Run({LinkOf(l, network, pass)}, loops_.feedback(l), loops_.alpha(l),
-                          loops_.factor(l), y_[i])) {
-      return this->Fail(loops_.WhyDiverged(network, l));
+    if (!dynamics_[i].Run({this->LinkOf(l, network, pass)}, this->loops().feedback(l),
+                          this->loops().alpha(l), this->loops().factor(l), y_[i])) {
+      return this->Fail(this->loops().WhyDiverged(network, l));
     }
     error_below = dynamics_[i].estimate(1) / scale;
   }
 
-  v1::Nonlinearity nonlinearity_;
-  InversionLoops<S> loops_;
   std::vector<InversionDynamics<S>> dynamics_;  // of layer l, at l
   std::vector<Matrix<S>> y_;
 };

@@ -17,37 +17,26 @@
 //
 // Source: [DI] (Podlaski and Machens, 2020), supplement, and its authors' code.
 #include "worker/trainer/gemm.h"
-#include "worker/trainer/rules/error_rule.h"
 #include "worker/trainer/rules/inverse_solve.h"
-#include "worker/trainer/rules/inversion_dynamics.h"
-#include "worker/trainer/rules/inversion_loops.h"
 #include "worker/trainer/rules/inversion_measurements.h"
+#include "worker/trainer/rules/loop_rule.h"
 #include "worker/trainer/rules/rules.h"
 
 namespace tpsweep::trainer {
 namespace {
 
 template <class S>
-class Sldi final : public ErrorRule<S> {
+class Sldi final : public LoopRule<S> {
  public:
   Sldi(const v1::SldiRule& spec, const Network<S>& network, uint64_t seed)
-      : ErrorRule<S>(spec.hidden_errors()),
-        nonlinearity_(spec.nonlinearity()),
-        loops_({spec.feedback(), spec.stabilise(), spec.alpha(),
-                Euler{spec.dynamics().dt(), spec.dynamics().order()}, true},
-               network, seed),
+      : LoopRule<S>(spec, /*is_single=*/true, network, seed),
         dynamics_(spec.dynamics(), spec.nonlinearity(), /*controller_first=*/false) {}
-
-  absl::Span<Parameter<S>> feedback_parameters() override { return loops_.parameters(); }
-  bool multiplies_by_derivative() const override {
-    return nonlinearity_ == v1::NONLINEARITY_TIMES_DERIVATIVE;
-  }
 
   void AddMeasurements(const Network<S>& network, const Pass<S>& pass,
                        absl::FunctionRef<bool(v1::Quantity)> asks,
                        v1::Measurement& measurement) const override {
     const int last = network.num_layers();
-    loops_.AddMeasurements(network, asks, measurement);
+    this->loops().AddMeasurements(network, asks, measurement);
     if (asks(v1::QUANTITY_PBP_ANGLE)) AddPbpAngles(network, pass, measurement);
     if (asks(v1::QUANTITY_NDI_ANGLE)) AddSteadyStateAngles(network, pass, measurement);
     LayerValues residual(last), steps(last);
@@ -62,30 +51,24 @@ class Sldi final : public ErrorRule<S> {
   }
 
  private:
-  using Link = typename InversionDynamics<S>::Link;
+  using typename LoopRule<S>::Link;
 
-  static std::vector<Link> Links(const Network<S>& network, const Pass<S>& pass) {
+  std::vector<Link> Links(const Network<S>& network, const Pass<S>& pass) const {
     std::vector<Link> links;
     for (int l = 2; l <= network.num_layers(); ++l) {
-      const auto below = static_cast<size_t>(l) - 1;
-      links.push_back(
-          {&network.weight(l).value, network.activation(l - 1), &pass.a[below], &pass.h[below]});
+      links.push_back(this->LinkOf(l, network, pass));
     }
     return links;
   }
 
-  void Prepare(const Network<S>& network) override { this->Fail(loops_.Maintain(network)); }
-
   void BringDownAll(const Network<S>& network, Pass<S>& pass) override {
     const int last = network.num_layers();
     if (last < 2) return;
-    const S scale = nonlinearity_ == v1::NONLINEARITY_AROUND_ZERO
-                        ? -static_cast<S>(pass.delta.back().cols())
-                        : S{1};
+    const S scale = this->Scale(pass.delta.back().cols());
     y_ = scale * pass.delta.back();
-    if (!dynamics_.Run(Links(network, pass), loops_.feedback(last), loops_.alpha(last),
-                       loops_.factor(last), y_)) {
-      return this->Fail(loops_.WhyDiverged(network, last));
+    if (!dynamics_.Run(Links(network, pass), this->loops().feedback(last),
+                       this->loops().alpha(last), this->loops().factor(last), y_)) {
+      return this->Fail(this->loops().WhyDiverged(network, last));
     }
     for (int l = 1; l < last; ++l) {
       this->mutable_error(l) = dynamics_.estimate(l) / scale;
@@ -100,7 +83,8 @@ class Sldi final : public ErrorRule<S> {
     Matrix<S> product = network.weight(2).value;
     for (int l = 3; l <= last; ++l) product = network.weight(l).value * product;
     NondynamicInverse<S> inverse;
-    inverse.Factor(product, loops_.feedback(last), loops_.alpha(last), loops_.factor(last));
+    inverse.Factor(product, this->loops().feedback(last), this->loops().alpha(last),
+                   this->loops().factor(last));
     Matrix<S> error;
     inverse.Apply(pass.delta.back(), error);
     LayerValues angles(last);
@@ -111,8 +95,6 @@ class Sldi final : public ErrorRule<S> {
     angles.AddTo("layer/ndi_angle", measurement);
   }
 
-  v1::Nonlinearity nonlinearity_;
-  InversionLoops<S> loops_;
   InversionDynamics<S> dynamics_;
   Matrix<S> y_;
 };
