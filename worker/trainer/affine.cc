@@ -7,12 +7,11 @@ namespace tpsweep::trainer {
 
 template <class S>
 void AffineMap(const Matrix<S>& w, const Matrix<S>* b, const ConstMatrixRef<S>& h, MatrixRef<S> a) {
-  S beta = 0;
-  if (b != nullptr) {  // the product is added to the biases: one pass less over `a`
-    for (Index j = 0; j < a.cols(); ++j) a.col(j) = b->col(0);
-    beta = 1;
+  if (b == nullptr) {
+    Gemm<S>(Transpose::kNo, w, Transpose::kNo, h, 1, 0, a);
+  } else {
+    GemmPlusColumn<S>(w, h, *b, a);
   }
-  Gemm<S>(Transpose::kNo, w, Transpose::kNo, h, 1, beta, a);
 }
 
 template <class S>

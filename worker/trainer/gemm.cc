@@ -3,6 +3,7 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "worker/trainer/kernels.h"
 #include "worker/trainer/parallel.h"
@@ -32,25 +33,167 @@ void VectorProduct(Transpose ta, Index m, Index k, double alpha, const double* a
               static_cast<blasint>(incx), beta, y, 1);
 }
 
-void Product(Transpose ta, Transpose tb, Index m, Index n, Index k, float alpha, const float* a,
-             Index lda, const float* b, Index ldb, float beta, float* c, Index ldc) {
-  cblas_sgemm(CblasColMajor, ToBlas(ta), ToBlas(tb), static_cast<blasint>(m),
-              static_cast<blasint>(n), static_cast<blasint>(k), alpha, a, static_cast<blasint>(lda),
-              b, static_cast<blasint>(ldb), beta, c, static_cast<blasint>(ldc));
+// A block of op(A) is packed at a time and stays in the second-level cache while all
+// columns of op(B) pass by; a panel of it and the columns that it meets stay in the first.
+constexpr size_t kBlockBytes = size_t{256} << 10;
+constexpr size_t kMaxDepth = 320;
+constexpr size_t kMaxColumns = 6;
+
+// Kept by each thread, so that steps do not allocate.
+template <class S>
+struct alignas(64) Packed {
+  S a[kBlockBytes / sizeof(S)];
+  S b[kMaxColumns * kMaxDepth];
+};
+
+template <class S>
+Packed<S>& PackedOfThread() {
+  thread_local const auto packed = std::make_unique<Packed<S>>();
+  return *packed;
 }
 
-void Product(Transpose ta, Transpose tb, Index m, Index n, Index k, double alpha, const double* a,
-             Index lda, const double* b, Index ldb, double beta, double* c, Index ldc) {
-  cblas_dgemm(CblasColMajor, ToBlas(ta), ToBlas(tb), static_cast<blasint>(m),
-              static_cast<blasint>(n), static_cast<blasint>(k), alpha, a, static_cast<blasint>(lda),
-              b, static_cast<blasint>(ldb), beta, c, static_cast<blasint>(ldc));
+size_t CeilDiv(size_t x, size_t y) { return (x + y - 1) / y; }
+
+// C = alpha op(A) op(B) + beta add, (m, n) over k terms; add(i, j) = add[i + j next_j],
+// or nothing.
+template <class S>
+struct Product {
+  size_t m, n, k;
+  bool transpose_a, transpose_b;
+  const S* a;
+  size_t lda;
+  const S* b;
+  size_t ldb;
+  S alpha, beta;
+  const S* add;
+  size_t add_next_j;
+  S* c;
+  size_t ldc;
+
+  const S* a_at(size_t i, size_t l) const { return a + (transpose_a ? l + i * lda : i + l * lda); }
+  const S* b_at(size_t l, size_t j) const { return b + (transpose_b ? j + l * ldb : l + j * ldb); }
+};
+
+// Puts the columns of op(B) side by side, `width` numbers for each k; what is missing
+// is zero.
+template <class S>
+void PackColumns(size_t width, GemmColumns<S>& columns, S* packed) {
+  for (size_t k = 0; k < columns.depth; ++k) {
+    const S* row = columns.b + k * columns.b_next_k;
+    for (size_t j = 0; j < columns.columns; ++j) packed[k * width + j] = row[j * columns.b_next_j];
+    for (size_t j = columns.columns; j < width; ++j) packed[k * width + j] = 0;
+  }
+  columns.b = packed;
+  columns.b_next_k = width;
+  columns.b_next_j = 1;
+}
+
+// The rows [begin, begin + rows) of C, terms [first, first + depth) of the sums.
+template <class S>
+void MultiplyBlock(const Product<S>& p, size_t begin, size_t rows, size_t first, size_t depth) {
+  const GemmKernels<S>& kernels = GetKernels<S>().gemm;
+  Packed<S>& packed = PackedOfThread<S>();
+  (p.transpose_a ? kernels.pack_transposed : kernels.pack)(rows, depth, p.a_at(begin, first), p.lda,
+                                                           packed.a);
+  GemmColumns<S> columns = {};
+  columns.rows = rows;
+  columns.depth = depth;
+  columns.packed_a = packed.a;
+  columns.alpha = p.alpha;
+  columns.c_next_j = p.ldc;
+  for (size_t j = 0; j < p.n; j += columns.columns) {
+    const size_t left = p.n - j;
+    // Fours where they make the end come out even.
+    const size_t width = left <= 4 || left == 7 || left == 8 ? 4 : 6;
+    columns.columns = std::min(width, left);
+    columns.c = p.c + begin + j * p.ldc;
+    if (first == 0) {
+      columns.beta = p.beta;
+      columns.add = p.add == nullptr ? nullptr : p.add + begin + j * p.add_next_j;
+      columns.add_next_j = p.add_next_j;
+    } else {
+      columns.beta = 1;
+      columns.add = columns.c;
+      columns.add_next_j = p.ldc;
+    }
+    columns.b = p.b_at(first, j);
+    columns.b_next_k = p.transpose_b ? p.ldb : 1;
+    columns.b_next_j = p.transpose_b ? 1 : p.ldb;
+    if (p.transpose_b || columns.columns < width) PackColumns(width, columns, packed.b);
+    (width == 4 ? kernels.four_columns : kernels.six_columns)(columns);
+  }
+}
+
+template <class S>
+void Multiply(const Product<S>& p) {
+  const size_t depth = CeilDiv(p.k, std::max<size_t>(1, CeilDiv(p.k, kMaxDepth)));
+  const size_t panel = GetKernels<S>().gemm.panel_rows;
+  const size_t max_rows = kBlockBytes / sizeof(S) / std::max<size_t>(1, depth) / panel * panel;
+  const size_t rows = CeilDiv(CeilDiv(p.m, CeilDiv(p.m, max_rows)), panel) * panel;
+  for (size_t i = 0; i < p.m; i += rows) {
+    size_t first = 0;
+    do {
+      MultiplyBlock(p, i, std::min(rows, p.m - i), first, std::min(depth, p.k - first));
+      first += depth;
+    } while (first < p.k);
+  }
 }
 
 // A tile is wide enough that packing the other operand once more for it costs
 // little, and a product below the threshold is over before a second thread wakes up.
-constexpr Index kTileWidth = 128;
-constexpr Index kMaxTiles = 8;
+constexpr size_t kTileWidth = 128;
+constexpr size_t kMaxTiles = 8;
 constexpr double kMinMultiplications = 4e6;
+
+template <class S>
+void MultiplyInTiles(const Product<S>& p) {
+  const double work =
+      static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
+  const bool cut_rows = p.m > p.n;
+  const size_t width = std::max(p.m, p.n);
+  const size_t num_tiles =
+      work < kMinMultiplications ? 1 : std::clamp<size_t>(width / kTileWidth, 1, kMaxTiles);
+  // Of whole panels and columns in sixes and fours.
+  const size_t tile = CeilDiv(CeilDiv(width, num_tiles), 32) * 32;
+  ParallelFor(CeilDiv(width, tile), [&](size_t t) {
+    const size_t begin = t * tile;
+    const size_t count = std::min(tile, width - begin);
+    Product<S> part = p;
+    if (cut_rows) {
+      part.m = count;
+      part.a = p.a_at(begin, 0);
+      part.c += begin;
+      if (part.add != nullptr) part.add += begin;
+    } else {
+      part.n = count;
+      part.b = p.b_at(0, begin);
+      part.c += begin * p.ldc;
+      if (part.add != nullptr) part.add += begin * p.add_next_j;
+    }
+    Multiply(part);
+  });
+}
+
+template <class S>
+Product<S> ProductOf(Transpose transpose_a, const ConstMatrixRef<S>& a, Transpose transpose_b,
+                     const ConstMatrixRef<S>& b, MatrixRef<S> c) {
+  const auto size = [](Index count) { return static_cast<size_t>(count); };
+  return {.m = size(c.rows()),
+          .n = size(c.cols()),
+          .k = size(transpose_a == Transpose::kYes ? a.rows() : a.cols()),
+          .transpose_a = transpose_a == Transpose::kYes,
+          .transpose_b = transpose_b == Transpose::kYes,
+          .a = a.data(),
+          .lda = size(a.outerStride()),
+          .b = b.data(),
+          .ldb = size(b.outerStride()),
+          .alpha = 1,
+          .beta = 1,
+          .add = nullptr,
+          .add_next_j = 0,
+          .c = c.data(),
+          .ldc = size(c.outerStride())};
+}
 
 }  // namespace
 
@@ -61,49 +204,52 @@ void Gemm(Transpose transpose_a, const ConstMatrixRef<S>& a, Transpose transpose
   const Index n = c.cols();
   const Index k = transpose_a == Transpose::kYes ? a.rows() : a.cols();
   if (m == 0 || n == 0) return;
-  // BLAS wants a positive leading dimension, also of an empty matrix.
-  const Index lda = std::max<Index>(1, a.outerStride());
-  const Index ldb = std::max<Index>(1, b.outerStride());
-  const Index ldc = std::max<Index>(1, c.outerStride());
   // Mini-batches of one sample.
   if (n == 1) {
     if (beta == 0) c.setZero();
-    const Index incx = transpose_b == Transpose::kYes ? ldb : 1;
-    return VectorProduct(transpose_a, m, k, alpha, a.data(), lda, b.data(), incx, beta, c.data());
+    // BLAS wants a positive leading dimension, also of an empty matrix.
+    const Index incx = transpose_b == Transpose::kYes ? std::max<Index>(1, b.outerStride()) : 1;
+    return VectorProduct(transpose_a, m, k, alpha, a.data(), std::max<Index>(1, a.outerStride()),
+                         b.data(), incx, beta, c.data());
   }
   if (k == 1 && beta == 0 && transpose_a == Transpose::kNo) {
-    const Index step = transpose_b == Transpose::kYes ? 1 : ldb;
+    const Index step = transpose_b == Transpose::kYes ? 1 : b.outerStride();
     for (Index j = 0; j < n; ++j) {
       GetKernels<S>().scale(static_cast<size_t>(m), alpha * b.data()[j * step], a.data(),
-                            c.data() + j * ldc);
+                            c.data() + j * c.outerStride());
     }
     return;
   }
-  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  const bool cut_rows = m > n;
-  const Index width = std::max(m, n);
-  const Index num_tiles =
-      work < kMinMultiplications ? 1 : std::clamp<Index>(width / kTileWidth, 1, kMaxTiles);
-  // A multiple of 16, so that the tiles' inner kernels are full.
-  const Index tile = ((width + num_tiles - 1) / num_tiles + 15) / 16 * 16;
-  ParallelFor(static_cast<size_t>((width + tile - 1) / tile), [&](size_t i) {
-    const Index begin = static_cast<Index>(i) * tile;
-    const Index count = std::min(tile, width - begin);
-    if (cut_rows) {
-      const S* a_tile = a.data() + (transpose_a == Transpose::kYes ? begin * lda : begin);
-      Product(transpose_a, transpose_b, count, n, k, alpha, a_tile, lda, b.data(), ldb, beta,
-              c.data() + begin, ldc);
-    } else {
-      const S* b_tile = b.data() + (transpose_b == Transpose::kYes ? begin : begin * ldb);
-      Product(transpose_a, transpose_b, m, count, k, alpha, a.data(), lda, b_tile, ldb, beta,
-              c.data() + begin * ldc, ldc);
-    }
-  });
+  Product<S> product = ProductOf<S>(transpose_a, a, transpose_b, b, c);
+  product.alpha = alpha;
+  product.beta = beta;
+  if (beta != 0) {
+    product.add = product.c;
+    product.add_next_j = product.ldc;
+  }
+  MultiplyInTiles(product);
+}
+
+template <class S>
+void GemmPlusColumn(const ConstMatrixRef<S>& a, const ConstMatrixRef<S>& b, const Matrix<S>& d,
+                    MatrixRef<S> c) {
+  if (c.cols() == 1) {
+    c = d;
+    return Gemm<S>(Transpose::kNo, a, Transpose::kNo, b, 1, 1, c);
+  }
+  if (c.size() == 0) return;
+  Product<S> product = ProductOf<S>(Transpose::kNo, a, Transpose::kNo, b, c);
+  product.add = d.data();
+  MultiplyInTiles(product);
 }
 
 template void Gemm(Transpose, const ConstMatrixRef<float>&, Transpose, const ConstMatrixRef<float>&,
                    float, float, MatrixRef<float>);
 template void Gemm(Transpose, const ConstMatrixRef<double>&, Transpose,
                    const ConstMatrixRef<double>&, double, double, MatrixRef<double>);
+template void GemmPlusColumn(const ConstMatrixRef<float>&, const ConstMatrixRef<float>&,
+                             const Matrix<float>&, MatrixRef<float>);
+template void GemmPlusColumn(const ConstMatrixRef<double>&, const ConstMatrixRef<double>&,
+                             const Matrix<double>&, MatrixRef<double>);
 
 }  // namespace tpsweep::trainer

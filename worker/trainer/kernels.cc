@@ -8,13 +8,23 @@ bool HasV3() {
   return has_v3;
 }
 
+bool HasV4() {
+  static const bool has_v4 =
+      HasV3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl");
+  return has_v4;
+}
+
 template <class S>
 const Kernels<S>& GetKernels() {
-  static const Kernels<S>& kernels = HasV3() ? V3Kernels<S>() : BaselineKernels<S>();
+  static const Kernels<S>& kernels = HasV4()   ? V4Kernels<S>()
+                                     : HasV3() ? V3Kernels<S>()
+                                               : BaselineKernels<S>();
   return kernels;
 }
 
-const char* KernelSetName() { return HasV3() ? "x86-64-v3" : "baseline"; }
+const char* KernelSetName() { return HasV4() ? "x86-64-v4" : HasV3() ? "x86-64-v3" : "baseline"; }
 
 template const Kernels<float>& GetKernels();
 template const Kernels<double>& GetKernels();

@@ -1,13 +1,16 @@
-// The elementwise hot loops, as a table of functions for each number type.
+// The hot loops, elementwise and of the matrix product, as a table of functions for
+// each number type.
 //
-// kernel_loops.inc holds the loops; it is compiled twice, for any x86-64 and for
-// x86-64-v3 (AVX2, FMA), and the table that this processor can run is chosen at
-// start. All sizes are counts of elements, all memory is contiguous, and input
-// and output may be the same memory. NaN in gives NaN out.
+// kernel_loops.inc and gemm_loops.inc hold the loops; they are compiled for any x86-64,
+// for x86-64-v3 (AVX2, FMA) and for x86-64-v4 (AVX-512), and the best table that this
+// processor can run is chosen at start. All sizes are counts of elements, all memory is contiguous,
+// and input and output may be the same memory. NaN in gives NaN out.
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "worker/trainer/gemm_kernels.h"
 
 namespace tpsweep::trainer {
 
@@ -61,20 +64,26 @@ struct Kernels {
   // by two Box-Muller pairs.
   void (*gaussian)(size_t n, uint64_t key, uint64_t step, uint32_t layer, uint32_t first_block,
                    S* out);
+
+  GemmKernels<S> gemm;
 };
 
 // The table of this processor, float or double.
 template <class S>
 const Kernels<S>& GetKernels();
 
-// "x86-64-v3" or "baseline".
+// "x86-64-v4", "x86-64-v3" or "baseline".
 const char* KernelSetName();
 
-// Both tables, for tests. The v3 table may only be called where HasV3() is true.
+// All tables, for tests. That of v3 may only be called where HasV3() is true, that of v4
+// where HasV4() is.
 bool HasV3();
+bool HasV4();
 template <class S>
 const Kernels<S>& BaselineKernels();
 template <class S>
 const Kernels<S>& V3Kernels();
+template <class S>
+const Kernels<S>& V4Kernels();
 
 }  // namespace tpsweep::trainer

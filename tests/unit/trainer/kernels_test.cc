@@ -1,4 +1,4 @@
-// The elementwise loops against libm, in every table that this processor can run.
+// The hot loops against libm and naive loops, in every table that this processor can run.
 #include "worker/trainer/kernels.h"
 
 #include <gmock/gmock.h>
@@ -11,12 +11,17 @@
 #include "common/random.h"
 
 namespace tpsweep::trainer {
+
+template <class S>
+const Kernels<S>& WideKernels();  // wide_kernels.cc
+
 namespace {
 
 template <class S>
 std::vector<const Kernels<S>*> Tables() {
-  std::vector<const Kernels<S>*> tables = {&BaselineKernels<S>()};
+  std::vector<const Kernels<S>*> tables = {&BaselineKernels<S>(), &WideKernels<S>()};
   if (HasV3()) tables.push_back(&V3Kernels<S>());
+  if (HasV4()) tables.push_back(&V4Kernels<S>());
   return tables;
 }
 
@@ -48,6 +53,66 @@ double WorstUlps(const std::vector<S>& x, const std::vector<S>& y, Exact exact) 
     worst = std::max(worst, std::abs(static_cast<double>(y[i]) - truth) / ulp);
   }
   return worst;
+}
+
+// c(i, j) = 2 sum_k a(i, k) b(k, j) + 3 add(i, j) over small integers, exact in any order.
+TYPED_TEST(KernelsTest, TilesOfAProductAgreeWithThreeLoops) {
+  using S = TypeParam;
+  RandomStream random(5);
+  const auto integers = [&random](size_t count) {
+    std::vector<S> values(count);
+    for (S& value : values) value = static_cast<S>(random.NextBelow(7)) - 3;
+    return values;
+  };
+  for (const Kernels<S>* kernels : Tables<S>()) {
+    const GemmKernels<S>& gemm = kernels->gemm;
+    for (const size_t rows : {size_t{1}, size_t{7}, gemm.panel_rows / 2, gemm.panel_rows,
+                              gemm.panel_rows + 1, 3 * gemm.panel_rows}) {
+      for (const size_t depth : {0, 1, 5, 8, 33}) {
+        for (const bool transposed : {false, true}) {
+          const size_t stride = (transposed ? depth : rows) + 3;
+          const std::vector<S> a = integers(stride * (transposed ? rows : depth));
+          const size_t panels = (rows + gemm.panel_rows - 1) / gemm.panel_rows;
+          std::vector<S> packed(panels * gemm.panel_rows * depth, S{99});
+          (transposed ? gemm.pack_transposed : gemm.pack)(rows, depth, a.data(), stride,
+                                                          packed.data());
+          for (const size_t width : {4, 6}) {
+            const std::vector<S> b = integers(depth * width);
+            const std::vector<S> add = integers(rows * width);
+            for (size_t columns = 1; columns <= width; ++columns) {
+              std::vector<S> c(rows * width, S{77});
+              GemmColumns<S> product = {};
+              product.rows = rows;
+              product.depth = depth;
+              product.columns = columns;
+              product.packed_a = packed.data();
+              product.b = b.data();
+              product.b_next_k = 1;
+              product.b_next_j = depth;
+              product.alpha = 2;
+              product.beta = 3;
+              product.add = add.data();
+              product.add_next_j = rows;
+              product.c = c.data();
+              product.c_next_j = rows;
+              (width == 4 ? gemm.four_columns : gemm.six_columns)(product);
+              for (size_t j = 0; j < width; ++j) {
+                for (size_t i = 0; i < rows; ++i) {
+                  S expected = 3 * add[i + j * rows];
+                  for (size_t k = 0; k < depth; ++k) {
+                    expected +=
+                        2 * a[transposed ? k + i * stride : i + k * stride] * b[k + j * depth];
+                  }
+                  ASSERT_EQ(c[i + j * rows], j < columns ? expected : 77)
+                      << rows << "x" << columns << "x" << depth << " at " << i << ", " << j;
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
 }
 
 TYPED_TEST(KernelsTest, TanhAndSigmoidAgreeWithLibm) {
@@ -249,8 +314,10 @@ TYPED_TEST(KernelsTest, GaussiansHaveTheMomentsOfTheStandardNormal) {
 }
 
 TEST(KernelSetTest, NamesTheTableThatRuns) {
-  EXPECT_STREQ(KernelSetName(), HasV3() ? "x86-64-v3" : "baseline");
-  EXPECT_EQ(&GetKernels<float>(), HasV3() ? &V3Kernels<float>() : &BaselineKernels<float>());
+  EXPECT_STREQ(KernelSetName(), HasV4() ? "x86-64-v4" : HasV3() ? "x86-64-v3" : "baseline");
+  EXPECT_EQ(&GetKernels<float>(), HasV4()   ? &V4Kernels<float>()
+                                  : HasV3() ? &V3Kernels<float>()
+                                            : &BaselineKernels<float>());
 }
 
 // The vectors published with Random123.

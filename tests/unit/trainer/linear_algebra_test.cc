@@ -39,7 +39,8 @@ TYPED_TEST(GemmTest, AgreesWithThreeLoops) {
   using S = TypeParam;
   const struct {
     Index m, n, k;
-  } kShapes[] = {{1, 1, 1}, {3, 5, 7}, {10, 128, 64}, {300, 17, 900}, {130, 400, 128}, {4, 4, 0}};
+  } kShapes[] = {{1, 1, 1}, {3, 5, 7},     {10, 128, 64}, {300, 17, 900}, {130, 400, 128},
+                 {4, 4, 0}, {33, 11, 321}, {1100, 8, 2},  {2, 1100, 640}, {17, 9, 1281}};
   uint64_t key = 0;
   for (const auto& shape : kShapes) {
     for (const Transpose ta : {Transpose::kNo, Transpose::kYes}) {
@@ -56,6 +57,34 @@ TYPED_TEST(GemmTest, AgreesWithThreeLoops) {
             << shape.m << " " << shape.n << " " << shape.k;
       }
     }
+  }
+}
+
+TYPED_TEST(GemmTest, AColumnHasTheSameBitsInAProductOfAnyWidth) {
+  using S = TypeParam;
+  const Matrix<S> a = RandomMatrix<S>(300, 700, 1);
+  const Matrix<S> b = RandomMatrix<S>(700, 400, 2);
+  Matrix<S> whole(300, 400);
+  Gemm<S>(Transpose::kNo, a, Transpose::kNo, b, 1, 0, whole);
+  for (const Index width : {2, 5, 7, 64, 129}) {
+    Matrix<S> part(300, width);
+    Gemm<S>(Transpose::kNo, a, Transpose::kNo, b.middleCols(11, width), 1, 0, part);
+    EXPECT_EQ(part, whole.middleCols(11, width)) << width;
+  }
+}
+
+TYPED_TEST(GemmTest, PlusColumnAddsItToEveryColumn) {
+  using S = TypeParam;
+  const Matrix<S> a = RandomMatrix<S>(19, 400, 1);
+  const Matrix<S> d = RandomMatrix<S>(19, 1, 2);
+  for (const Index width : {0, 1, 2, 33}) {
+    const Matrix<S> b = RandomMatrix<S>(400, width, 3);
+    Matrix<S> c(19, width);
+    GemmPlusColumn<S>(a, b, d, c);
+    const Matrix<S> expected =
+        Naive<S>(Transpose::kNo, a, Transpose::kNo, b, 1, 1, d.replicate(1, width));
+    const double error = width == 0 ? 0 : static_cast<double>((c - expected).cwiseAbs().maxCoeff());
+    EXPECT_LT(error, sizeof(S) == 4 ? 2e-4 : 1e-12) << width;
   }
 }
 

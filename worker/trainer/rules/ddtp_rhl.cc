@@ -87,7 +87,6 @@ class DdtpRhl final : public LearningRule<S> {
     const Index batch = target_.cols();
     if (HasRandomLayer()) {
       phi_.resize(num_random_units(), (num_random_paths_ + 1) * batch);
-      // Products of the same shape, so that equal columns give equal bits.
       EvaluatePhi(target_, phi_.leftCols(batch));
       EvaluatePhi(pass.a.back(), phi_.middleCols(batch, batch));
     }

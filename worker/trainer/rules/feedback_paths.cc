@@ -50,9 +50,7 @@ void FeedbackPaths<S>::SetTarget(int i, const ConstMatrixRef<S>& y_target,
   const auto at = static_cast<size_t>(i);
   const Index batch = y.cols();
   SetInputs(path, y_target, y, pass.h[at]);
-  // Products of the same shape, so that equal columns give equal bits.
-  Evaluate(path, 0, batch);
-  Evaluate(path, batch, batch);
+  Evaluate(path);
   const Matrix<S>& g = path.u.back();
   Subtract<S>(g.leftCols(batch), g.rightCols(batch), pass.displacement[at]);
   Add<S>(pass.h[at], pass.displacement[at], pass.target[at]);
@@ -65,7 +63,7 @@ double FeedbackPaths<S>::Reconstruct(int i, double sigma, const ConstMatrixRef<S
   Path& path = paths_[static_cast<size_t>(i) - 1];
   const Index batch = y.cols();
   SetInputs(path, y_corrupted, y, pass.h[static_cast<size_t>(i)]);
-  Evaluate(path, 0, 2 * batch);
+  Evaluate(path);
   const Matrix<S>& g = path.u.back();
   Matrix<S>& r = path.residual;
   r.resize(g.rows(), batch);
@@ -95,16 +93,14 @@ void FeedbackPaths<S>::SetInputs(Path& path, const ConstMatrixRef<S>& first,
 }
 
 template <class S>
-void FeedbackPaths<S>::Evaluate(Path& path, Index begin, Index count) {
+void FeedbackPaths<S>::Evaluate(Path& path) {
   const Index columns = path.u[0].cols();
   for (size_t j = 1; j < path.u.size(); ++j) {
     const Matrix<S>& weights = parameters_[static_cast<size_t>(path.weight_at[j - 1])].value;
     path.z[j].resize(weights.rows(), columns);
     path.u[j].resize(weights.rows(), columns);
-    AffineMap<S>(weights, BiasOf(path, j), path.u[j - 1].middleCols(begin, count),
-                 path.z[j].middleCols(begin, count));
-    Apply<S>(ActivationOf(path, j), path.z[j].middleCols(begin, count),
-             path.u[j].middleCols(begin, count));
+    AffineMap<S>(weights, BiasOf(path, j), path.u[j - 1], path.z[j]);
+    Apply<S>(ActivationOf(path, j), path.z[j], path.u[j]);
   }
 }
 

@@ -71,8 +71,8 @@ class FeedbackPaths {
   // u[0] of both evaluations, from what the path reads in each.
   void SetInputs(Path& path, const ConstMatrixRef<S>& first, const ConstMatrixRef<S>& second,
                  const Matrix<S>& h);
-  // All z and u of these columns.
-  void Evaluate(Path& path, Index begin, Index count);
+  // All z and u, from u[0].
+  void Evaluate(Path& path);
   // The gradients, from dg in dz[K].
   void Backpropagate(Path& path);
 
