@@ -93,40 +93,61 @@ void ScatterPatches(const ConvGeometry& g, const MatrixMap<S>& patches, S* input
   });
 }
 
-// Calls window(c, top, bottom, left, right) for every unit of the pooled map: the
-// rows [top, bottom) and columns [left, right) of channel c that it looks at.
-template <class Window>
-void ForWindows(const ConvGeometry& g, Window window) {
-  for (Index c = 0; c < g.map.channels; ++c) {
-    for (Index y = 0; y < g.pooled.height; ++y) {
-      const Index top = y * g.pool_stride - g.pool_padding;
-      for (Index x = 0; x < g.pooled.width; ++x) {
-        const Index left = x * g.pool_stride - g.pool_padding;
-        window(c, std::max<Index>(0, top), std::min(g.map.height, top + g.pool),
-               std::max<Index>(0, left), std::min(g.map.width, left + g.pool));
-      }
-    }
+// The largest of a window, the first of equals in the order of the map; a NaN is larger
+// than any number.
+template <class S>
+struct Largest {
+  S value;
+  int32_t at;
+
+  void Compare(S other, int32_t other_at) {
+    // No branch to mispredict.
+    const bool wins = (other > value) | (other != other) | ((other == value) & (other_at < at));
+    value = wins ? other : value;
+    at = wins ? other_at : at;
   }
-}
+};
 
 // `where` may be null.
 template <class S>
 void MaxPool(const ConvGeometry& g, const S* map, int32_t* where, S* pooled) {
-  ForWindows(g, [&](Index c, Index top, Index bottom, Index left, Index right) {
-    Index best = (c * g.map.height + top) * g.map.width + left;
-    S largest = map[best];
-    for (Index v = top; v < bottom; ++v) {
-      const Index row = (c * g.map.height + v) * g.map.width;
-      for (Index i = row + left; i < row + right; ++i) {
-        const S value = map[i];
-        const bool wins = (value > largest) | (value != value);  // no branch to mispredict
-        largest = wins ? value : largest;
-        best = wins ? i : best;
+  thread_local std::vector<S> value_memory;
+  thread_local std::vector<int32_t> at_memory;
+  const Index width = g.map.width;
+  S* const values = Grow(value_memory, width);
+  int32_t* const at = Grow(at_memory, width);
+  for (Index c = 0; c < g.map.channels; ++c) {
+    for (Index y = 0; y < g.pooled.height; ++y) {
+      // First down each column of the row of windows, which goes by vectors.
+      const Index top = y * g.pool_stride - g.pool_padding;
+      const Index bottom = std::min(g.map.height, top + g.pool);
+      for (Index v = std::max<Index>(0, top); v < bottom; ++v) {
+        const auto first = static_cast<int32_t>((c * g.map.height + v) * width);
+        const S* row = map + first;
+        if (v == std::max<Index>(0, top)) {
+          for (Index x = 0; x < width; ++x) {
+            values[x] = row[x];
+            at[x] = first + static_cast<int32_t>(x);
+          }
+          continue;
+        }
+        for (Index x = 0; x < width; ++x) {
+          const bool wins = (row[x] > values[x]) | (row[x] != row[x]);
+          values[x] = wins ? row[x] : values[x];
+          at[x] = wins ? first + static_cast<int32_t>(x) : at[x];
+        }
+      }
+      for (Index x = 0; x < g.pooled.width; ++x) {
+        const Index left = x * g.pool_stride - g.pool_padding;
+        const Index right = std::min(width, left + g.pool);
+        const Index first = std::max<Index>(0, left);
+        Largest<S> largest = {values[first], at[first]};
+        for (Index i = first + 1; i < right; ++i) largest.Compare(values[i], at[i]);
+        *pooled++ = largest.value;
+        if (where != nullptr) *where++ = largest.at;
       }
     }
-    *pooled++ = largest;
-    if (where != nullptr) *where++ = static_cast<int32_t>(best);
-  });
+  }
 }
 
 // The gradient of the map from that of a, in the scratch matrix (H W, C_out).
