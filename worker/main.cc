@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "common/log.h"
 #include "worker/agent_command.h"
+#include "worker/bench_command.h"
 #include "worker/replay_command.h"
 #include "worker/toy_command.h"
 #include "worker/train_command.h"
@@ -118,6 +119,24 @@ int main(int argc, char** argv) {
       ->add_option("--samples", toy.samples, "output-space: samples, one arrow a method each")
       ->check(CLI::Range(1, 100))
       ->capture_default_str();
+
+  tpsweep::BenchOptions bench;
+  CLI::App* bench_command = app.add_subcommand(
+      "bench", "How fast this machine trains, beside what its multiply-adds would allow");
+  bench_command->add_option("spec", bench.spec_path,
+                            "YAML file with a training spec; without one, three rules of the "
+                            "presets for Fashion-MNIST");
+  bench_command
+      ->add_option("--threads", bench.threads, "Threads of a run (default: as the spec says)")
+      ->check(CLI::Range(1, 256));
+  bench_command->add_option("--repetitions", bench.repetitions, "Of each measurement")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  const std::map<std::string, tpsweep::BenchOptions::Output> bench_outputs = {
+      {"table", tpsweep::BenchOptions::Output::kTable},
+      {"json", tpsweep::BenchOptions::Output::kJson}};
+  bench_command->add_option("-o,--output", bench.output, "table or json")
+      ->transform(CLI::CheckedTransformer(bench_outputs).description(""));
   app.require_subcommand(0, 1);
 
   try {
@@ -134,6 +153,10 @@ int main(int argc, char** argv) {
   }
   if (replay_command->parsed()) {
     return tpsweep::ReplayCommand(replay_case, replay_out, std::cout, std::cerr);
+  }
+  if (bench_command->parsed()) {
+    bench.data_path = data_path;
+    return tpsweep::RunBenchCommand(bench);
   }
   if (toy_command->parsed()) return tpsweep::RunToyCommand(toy);
   if (agent.connection.server.empty()) {

@@ -33,6 +33,8 @@ const std::vector<Room>& Rooms() {
       {"worker/trainer/", {"common/", "tpsweep/v1/training.pb.h", "tpsweep/v1/measurement.pb.h"}},
       {"worker/toy/",
        {"common/", "tpsweep/v1/training.pb.h", "tpsweep/v1/measurement.pb.h", "worker/trainer/"}},
+      {"worker/bench/",
+       {"common/", "tpsweep/v1/training.pb.h", "tpsweep/v1/measurement.pb.h", "worker/trainer/"}},
       {"worker/agent/", {"common/", "tpsweep/v1/", "worker/trainer/"}},
       {"worker/rpc/", {"common/", "tpsweep/v1/", "worker/agent/"}},
       {"worker/", {"common/", "presets/", "tpsweep/v1/"}},

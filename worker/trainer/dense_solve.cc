@@ -29,23 +29,25 @@ namespace {
 int ToInt(Index n) { return static_cast<int>(n); }
 
 double OneNorm(const Matrix<double>& a) {
-  return a.size() == 0 ? 0 : a.cwiseAbs().colwise().sum().maxCoeff();
+  double norm = 0;
+  for (Index j = 0; j < a.cols(); ++j) norm = std::max(norm, a.col(j).cwiseAbs().sum());
+  return norm;
 }
 
 }  // namespace
 
-double CholeskyDecomposition::Factor(Matrix<double> a) {
+double CholeskyDecomposition::Factor(const Matrix<double>& a) {
   if (!a.allFinite()) return 0;
-  l_ = std::move(a);
+  l_ = a;
   const int n = ToInt(l_.rows());
   const double norm = OneNorm(l_);
   int info = 0;
   dpotrf_("L", &n, l_.data(), &n, &info, 1);
   if (info != 0) return 0;
   double rcond = 0;
-  std::vector<double> work(3 * static_cast<size_t>(n));
-  std::vector<int> iwork(static_cast<size_t>(n));
-  dpocon_("L", &n, l_.data(), &n, &norm, &rcond, work.data(), iwork.data(), &info, 1);
+  work_.resize(3 * static_cast<size_t>(n));
+  integer_work_.resize(static_cast<size_t>(n));
+  dpocon_("L", &n, l_.data(), &n, &norm, &rcond, work_.data(), integer_work_.data(), &info, 1);
   return info == 0 ? rcond : 0;
 }
 

@@ -18,11 +18,14 @@ class CholeskyDecomposition {
   // Returns an estimate of the reciprocal condition number; 0 if `a` is not positive
   // definite or holds what is not a number, and there is nothing to solve with. Reads the
   // lower half.
-  double Factor(Matrix<double> a);
+  double Factor(const Matrix<double>& a);
   void Solve(Matrix<double>& b) const;
 
  private:
   Matrix<double> l_;
+  // Kept, so that steps do not allocate.
+  std::vector<double> work_;
+  std::vector<int> integer_work_;
 };
 
 // The shortest of the x that make |A x - b| smallest. Singular values below the rounding

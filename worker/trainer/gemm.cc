@@ -3,10 +3,12 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
 
 #include "worker/trainer/kernels.h"
 #include "worker/trainer/parallel.h"
+#include "worker/trainer/work_count.h"
 
 namespace tpsweep::trainer {
 namespace {
@@ -74,17 +76,24 @@ struct Product {
   const S* b_at(size_t l, size_t j) const { return b + (transpose_b ? j + l * ldb : l + j * ldb); }
 };
 
-// Puts the columns of op(B) side by side, `width` numbers for each k; what is missing
-// is zero.
-template <class S>
-void PackColumns(size_t width, GemmColumns<S>& columns, S* packed) {
-  for (size_t k = 0; k < columns.depth; ++k) {
-    const S* row = columns.b + k * columns.b_next_k;
-    for (size_t j = 0; j < columns.columns; ++j) packed[k * width + j] = row[j * columns.b_next_j];
-    for (size_t j = columns.columns; j < width; ++j) packed[k * width + j] = 0;
+// Puts the columns of op(B) side by side, kWidth numbers for each k; what is missing is zero.
+template <class S, size_t kWidth>
+void PackColumns(GemmColumns<S>& columns, S* packed) {
+  const size_t next_k = columns.b_next_k;
+  if (columns.columns == kWidth && columns.b_next_j == 1) {  // rows of B, which lie as they will
+    for (size_t k = 0; k < columns.depth; ++k) {
+      std::memcpy(packed + k * kWidth, columns.b + k * next_k, kWidth * sizeof(S));
+    }
+  } else {
+    for (size_t k = 0; k < columns.depth; ++k) {
+      const S* row = columns.b + k * next_k;
+      for (size_t j = 0; j < kWidth; ++j) {
+        packed[k * kWidth + j] = j < columns.columns ? row[j * columns.b_next_j] : S{0};
+      }
+    }
   }
   columns.b = packed;
-  columns.b_next_k = width;
+  columns.b_next_k = kWidth;
   columns.b_next_j = 1;
 }
 
@@ -119,8 +128,14 @@ void MultiplyBlock(const Product<S>& p, size_t begin, size_t rows, size_t first,
     columns.b = p.b_at(first, j);
     columns.b_next_k = p.transpose_b ? p.ldb : 1;
     columns.b_next_j = p.transpose_b ? 1 : p.ldb;
-    if (p.transpose_b || columns.columns < width) PackColumns(width, columns, packed.b);
-    (width == 4 ? kernels.four_columns : kernels.six_columns)(columns);
+    const bool packs = p.transpose_b || columns.columns < width;
+    if (width == 4) {
+      if (packs) PackColumns<S, 4>(columns, packed.b);
+      kernels.four_columns(columns);
+    } else {
+      if (packs) PackColumns<S, 6>(columns, packed.b);
+      kernels.six_columns(columns);
+    }
   }
 }
 
@@ -149,6 +164,7 @@ template <class S>
 void MultiplyInTiles(const Product<S>& p) {
   const double work =
       static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
+  CountMultiplyAdds(static_cast<int64_t>(work));
   const bool cut_rows = p.m > p.n;
   const size_t width = std::max(p.m, p.n);
   const size_t num_tiles =

@@ -35,6 +35,9 @@ struct GemmKernels {
   // Packs a(i, k) = a[i + k stride], or a[k + i stride].
   void (*pack)(size_t rows, size_t depth, const S* a, size_t stride, S* packed);
   void (*pack_transposed)(size_t rows, size_t depth, const S* a, size_t stride, S* packed);
+  // As fast as the processor multiplies and adds: `rounds` times 6 panel_rows multiply-adds,
+  // x <- x * factor + term on registers alone. Gives out their sum.
+  S (*multiply_add)(size_t rounds, S factor, S term);
 };
 
 }  // namespace tpsweep::trainer

@@ -59,15 +59,22 @@ const Parameter<S>* Network<S>::bias(int l) const {
 
 template <class S>
 void Network<S>::Forward(const ConstMatrixRef<S>& x, Pass<S>& pass) const {
+  pass.h.resize(shapes_.size());
+  pass.h[0] = x;
+  Forward(pass);
+}
+
+template <class S>
+void Network<S>::Forward(Pass<S>& pass) const {
   const size_t count = shapes_.size();
+  const Index batch = pass.h[0].cols();
   pass.a.resize(count);
   pass.h.resize(count);
   pass.pool_origin.resize(count);
-  pass.h[0] = x;
   for (size_t i = 1; i < count; ++i) {
     const int l = static_cast<int>(i);
-    pass.a[i].resize(size(l), x.cols());
-    pass.h[i].resize(size(l), x.cols());
+    pass.a[i].resize(size(l), batch);
+    pass.h[i].resize(size(l), batch);
     if (is_conv(l)) {
       const Parameter<S>* b = bias(l);
       ConvForward<S>(*shape(l).conv, weight(l).value, b == nullptr ? nullptr : &b->value,

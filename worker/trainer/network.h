@@ -75,6 +75,8 @@ class Network {
 
   // Fills pass.h[0] = x, pass.a and pass.h of every layer.
   void Forward(const ConstMatrixRef<S>& x, Pass<S>& pass) const;
+  // From the inputs that are in pass.h[0] already.
+  void Forward(Pass<S>& pass) const;
 
   // One layer alone, on any number of columns: a = W[l] h_below + b[l], h = s_l(a).
   // `a` and `h` may be the same memory.

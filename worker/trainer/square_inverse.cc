@@ -7,6 +7,7 @@
 
 #include "common/random.h"
 #include "worker/trainer/parallel.h"
+#include "worker/trainer/work_count.h"
 
 // LAPACK, as Fortran sees it; lengths of character arguments come last.
 // NOLINTBEGIN(readability-identifier-naming)
@@ -57,11 +58,12 @@ void SolveColumns(const char* transpose, const Matrix<S>& factors, const std::ve
 //   y = W^-1 v for random signs v:  |y|_1 / n
 //   z = W^-T sign(y), whose largest entry says which column of W^-1 may be the largest:
 //   |W^-1 e_k|_1 >= |z_k|
+// `x` is what it works in.
 template <class S>
-S EstimateNormOfInverse(const Matrix<S>& factors, const std::vector<int>& pivots) {
+S EstimateNormOfInverse(const Matrix<S>& factors, const std::vector<int>& pivots, Matrix<S>& x) {
   const Index n = factors.rows();
   RandomStream random(0);
-  Matrix<S> x(n, 1);
+  x.resize(n, 1);
   for (Index i = 0; i < n; ++i) x(i) = random.NextUniform() < 0.5 ? S{-1} : S{1};
   SolveColumns("N", factors, pivots, 1, x.data(), n);
   const S mean = x.cwiseAbs().sum() / static_cast<S>(n);
@@ -84,13 +86,18 @@ void SquareInverse<S>::Factorise(const ConstMatrixRef<S>& w) {
   factors_ = w;
   const int n = static_cast<int>(w.rows());
   pivots_.resize(static_cast<size_t>(n));
-  const auto column_norms = factors_.cwiseAbs().colwise().sum().eval();
-  if (!std::isfinite(column_norms.sum())) return;
+  S norm = 0;
+  for (Index j = 0; j < factors_.cols(); ++j) {
+    const S of_column = factors_.col(j).cwiseAbs().sum();
+    if (!std::isfinite(of_column)) return;
+    norm = std::max(norm, of_column);
+  }
   int info = 0;
+  CountMultiplyAdds(w.size() * w.rows() / 3);
   Lapack<S>::kFactorise(&n, &n, factors_.data(), &n, pivots_.data(), &info);
   if (info != 0) return;  // it counts the pivots up to the first that is zero
-  reciprocal_condition_ = 1 / static_cast<double>(column_norms.maxCoeff()) /
-                          static_cast<double>(EstimateNormOfInverse(factors_, pivots_));
+  reciprocal_condition_ = 1 / static_cast<double>(norm) /
+                          static_cast<double>(EstimateNormOfInverse(factors_, pivots_, x_));
 }
 
 template <class S>
@@ -101,6 +108,7 @@ bool SquareInverse<S>::is_singular() const {
 template <class S>
 void SquareInverse<S>::Solve(MatrixRef<S> x) const {
   const Index num_tiles = (x.cols() + kTileWidth - 1) / kTileWidth;
+  CountMultiplyAdds(factors_.size() * x.cols());
   ParallelFor(static_cast<size_t>(num_tiles), [&](size_t i) {
     const Index begin = static_cast<Index>(i) * kTileWidth;
     const Index count = std::min(kTileWidth, x.cols() - begin);

@@ -31,6 +31,7 @@ class SquareInverse {
  private:
   Matrix<S> factors_;        // L below the diagonal, U above
   std::vector<int> pivots_;  // as LAPACK has them
+  Matrix<S> x_;              // (n, 1), for the estimate
   double reciprocal_condition_ = 0;
 };
 

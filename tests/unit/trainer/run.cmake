@@ -22,3 +22,5 @@ tp_test(NAME trainer_train_command_test
         SRCS train_command_test.cc ${CMAKE_SOURCE_DIR}/worker/train_command.cc
         DEPS trainer_run common_spec nlohmann_json::nlohmann_json absl::str_format ZLIB::ZLIB LABELS unit)
 tp_test(NAME toy_test SRCS toy_test.cc DEPS worker_toy LABELS unit)
+# A program of its own, because it counts every allocation.
+tp_test(NAME trainer_allocation_test SRCS allocation_test.cc DEPS trainer_run ZLIB::ZLIB LABELS unit)

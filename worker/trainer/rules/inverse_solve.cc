@@ -56,25 +56,25 @@ void PseudoInverse<S>::Factor(const Matrix<S>& w) {
   w_ = w.template cast<double>();
   const bool is_wide = w.rows() <= w.cols();
   const Index n = is_wide ? w.rows() : w.cols();
-  Matrix<double> gram(n, n);
+  gram_.resize(n, n);
   Gemm<double>(is_wide ? Transpose::kNo : Transpose::kYes, w_,
-               is_wide ? Transpose::kYes : Transpose::kNo, w_, 1, 0, gram);
-  has_normal_equations_ = gram_.Factor(std::move(gram)) > kLeastNormalCondition;
+               is_wide ? Transpose::kYes : Transpose::kNo, w_, 1, 0, gram_);
+  has_normal_equations_ = gram_factors_.Factor(gram_) > kLeastNormalCondition;
 }
 
 template <class S>
 void PseudoInverse<S>::Apply(const Matrix<S>& y, Matrix<S>& r) {
-  Matrix<double> right = y.template cast<double>();
+  right_ = y.template cast<double>();
   if (!has_normal_equations_) {
-    r = LeastSquares(w_, right).template cast<S>();
+    r = LeastSquares(w_, right_).template cast<S>();
     return;
   }
   const bool is_wide = w_.rows() <= w_.cols();
-  if (is_wide) gram_.Solve(right);
-  Matrix<double> result(w_.cols(), y.cols());
-  Gemm<double>(Transpose::kYes, w_, Transpose::kNo, right, 1, 0, result);
-  if (!is_wide) gram_.Solve(result);
-  r = result.template cast<S>();
+  if (is_wide) gram_factors_.Solve(right_);
+  result_.resize(w_.cols(), y.cols());
+  Gemm<double>(Transpose::kYes, w_, Transpose::kNo, right_, 1, 0, result_);
+  if (!is_wide) gram_factors_.Solve(result_);
+  r = result_.template cast<S>();
 }
 
 template class NondynamicInverse<float>;

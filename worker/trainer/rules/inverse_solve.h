@@ -45,7 +45,9 @@ class PseudoInverse {
  private:
   Matrix<double> w_;
   bool has_normal_equations_ = false;
-  CholeskyDecomposition gram_;  // of W W^T or W^T W, whichever is smaller
+  Matrix<double> gram_;  // W W^T or W^T W, whichever is smaller
+  CholeskyDecomposition gram_factors_;
+  Matrix<double> right_, result_;  // kept, so that steps do not allocate
 };
 
 }  // namespace tpsweep::trainer

@@ -11,6 +11,8 @@
 // (rules/inverse_solve.h). alpha and g are those of rules/inversion_loops.h.
 //
 // Source: [DI] (Podlaski and Machens, 2020) and its authors' code.
+#include <vector>
+
 #include "worker/trainer/rules/error_rule.h"
 #include "worker/trainer/rules/inverse_solve.h"
 #include "worker/trainer/rules/inversion_loops.h"
@@ -50,12 +52,14 @@ class Ndi final : public ErrorRule<S> {
 
   void BringDown(int l, const Network<S>& network, const Pass<S>& pass,
                  Matrix<S>& error_below) override {
-    inverse_.Factor(network.weight(l).value, loops_.feedback(l), loops_.alpha(l), loops_.factor(l));
-    inverse_.Apply(pass.delta[static_cast<size_t>(l)], error_below);
+    inverses_.resize(pass.delta.size());
+    NondynamicInverse<S>& inverse = inverses_[static_cast<size_t>(l)];
+    inverse.Factor(network.weight(l).value, loops_.feedback(l), loops_.alpha(l), loops_.factor(l));
+    inverse.Apply(pass.delta[static_cast<size_t>(l)], error_below);
   }
 
   InversionLoops<S> loops_;
-  NondynamicInverse<S> inverse_;
+  std::vector<NondynamicInverse<S>> inverses_;  // index l
 };
 
 }  // namespace

@@ -8,6 +8,8 @@
 // (rules/inverse_solve.h).
 //
 // Source: [DI] (Podlaski and Machens, 2020).
+#include <vector>
+
 #include "worker/trainer/rules/error_rule.h"
 #include "worker/trainer/rules/inverse_solve.h"
 #include "worker/trainer/rules/rules.h"
@@ -23,11 +25,13 @@ class Pbp final : public ErrorRule<S> {
  private:
   void BringDown(int l, const Network<S>& network, const Pass<S>& pass,
                  Matrix<S>& error_below) override {
-    inverse_.Factor(network.weight(l).value);
-    inverse_.Apply(pass.delta[static_cast<size_t>(l)], error_below);
+    inverses_.resize(pass.delta.size());
+    PseudoInverse<S>& inverse = inverses_[static_cast<size_t>(l)];
+    inverse.Factor(network.weight(l).value);
+    inverse.Apply(pass.delta[static_cast<size_t>(l)], error_below);
   }
 
-  PseudoInverse<S> inverse_;
+  std::vector<PseudoInverse<S>> inverses_;  // index l
 };
 
 }  // namespace

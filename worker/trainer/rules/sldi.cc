@@ -16,6 +16,7 @@
 // rules/inversion_loops.h.
 //
 // Source: [DI] (Podlaski and Machens, 2020), supplement, and its authors' code.
+#include "absl/container/inlined_vector.h"
 #include "worker/trainer/gemm.h"
 #include "worker/trainer/rules/inverse_solve.h"
 #include "worker/trainer/rules/inversion_measurements.h"
@@ -53,8 +54,9 @@ class Sldi final : public LoopRule<S> {
  private:
   using typename LoopRule<S>::Link;
 
-  std::vector<Link> Links(const Network<S>& network, const Pass<S>& pass) const {
-    std::vector<Link> links;
+  // On the stack, so that steps do not allocate.
+  absl::InlinedVector<Link, 8> Links(const Network<S>& network, const Pass<S>& pass) const {
+    absl::InlinedVector<Link, 8> links;
     for (int l = 2; l <= network.num_layers(); ++l) {
       links.push_back(this->LinkOf(l, network, pass));
     }

@@ -135,7 +135,7 @@ auto TypedRun<S>::Advance() -> Divergence {
   if (position_.phase != Phase::kTraining) {
     const auto pass = static_cast<uint64_t>(schedule_.FeedbackPass(position_));
     GatherShuffled(DeriveSeed(DeriveSeed(seed, "feedback shuffle"), pass), position_.batch);
-    network_.Forward(batch_.x, pass_);
+    ForwardBatch();
     Divergence divergence = TrainFeedback();
     if (!divergence) schedule_.FinishBatch(position_);
     return divergence;
@@ -152,7 +152,7 @@ auto TypedRun<S>::Advance() -> Divergence {
     const auto pass = static_cast<uint64_t>(number / schedule_.batches_per_pass());
     GatherShuffled(DeriveSeed(DeriveSeed(seed, "extra shuffle"), pass),
                    number % schedule_.batches_per_pass());
-    network_.Forward(batch_.x, pass_);
+    ForwardBatch();
     if (Divergence divergence = TrainFeedback()) return divergence;
     ++position_.extra;
   }
@@ -161,12 +161,19 @@ auto TypedRun<S>::Advance() -> Divergence {
 }
 
 template <class S>
+void TypedRun<S>::ForwardBatch() {
+  pass_.h.resize(static_cast<size_t>(network_.num_layers()) + 1);
+  pass_.h[0].swap(batch_.x);
+  network_.Forward(pass_);
+}
+
+template <class S>
 auto TypedRun<S>::BeginStep() -> Divergence {
-  network_.Forward(batch_.x, pass_);
+  ForwardBatch();
   const LossValue value =
       EvaluateLoss<S>(spec_.loss(), pass_.h.back(), batch_.y, &pass_.output_error);
   if (Divergence divergence = CheckLoss(value.loss)) return divergence;
-  const auto size = static_cast<double>(batch_.x.cols());
+  const auto size = static_cast<double>(pass_.h[0].cols());
   statistics_.loss_sum += value.loss * size;
   statistics_.num_misclassified += value.num_misclassified;
   statistics_.batch_error_sum += static_cast<double>(value.num_misclassified) / size;

@@ -56,6 +56,9 @@ class TypedRun final : public TrainingRun {
   // Gathers batch `number` of the pass over the training set that `key` shuffles.
   void GatherShuffled(uint64_t key, int64_t number);
 
+  // The forward pass of the mini-batch, whose inputs go over to pass_.
+  void ForwardBatch();
+
   Divergence CheckLoss(double loss) const;
   Divergence CheckParameters() const;
   std::string Where() const;  // "at step 17 (epoch 1)"
