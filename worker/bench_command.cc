@@ -43,17 +43,15 @@ absl::StatusOr<Case> CaseOf(v1::TrainingSpec spec, trainer::DataSetCache& data) 
   Case result;
   result.is_classification = !IsRegression(spec.dataset());
   const std::optional<DataShape> known = KnownShape(spec.dataset());
-  // Training samples as published; the bench trains on random bytes.
-  const int64_t published = spec.dataset().name() == "cifar10" ? 50000 : 60000;
-  if (known.has_value() && !IsGenerated(spec.dataset().name())) {
+  if (known.has_value()) {
     result.shape = *known;
-    result.epoch_samples = published - spec.dataset().validation();
   } else {
     TP_ASSIGN_OR_RETURN(const auto set, data.Get(spec.dataset()));
-    result.shape = {set->shape, set->num_outputs};
+    result.shape = {set->shape, set->num_outputs, set->train.count(), set->test.count()};
     result.is_classification = set->is_classification;
-    result.epoch_samples = set->train.count() - spec.dataset().validation();
   }
+  result.epoch_samples = result.shape.train_samples - spec.dataset().validation();
+  if (spec.dataset().train_samples() > 0) result.epoch_samples = spec.dataset().train_samples();
   result.spec = std::move(spec);
   return result;
 }

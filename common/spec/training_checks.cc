@@ -1,5 +1,7 @@
 #include "common/spec/training_checks.h"
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/spec/text.h"
@@ -7,6 +9,29 @@
 
 namespace tpsweep::spec {
 namespace {
+
+// Of a known set; the worker checks every other when it has read it.
+void CheckSampleCounts(const v1::Dataset& dataset, const std::string& path, Problems& problems) {
+  const std::optional<DataShape> known = KnownShape(dataset);
+  if (!known) return;
+  const auto check = [&](absl::string_view field, int64_t value, int64_t most,
+                         absl::string_view of_what) {
+    if (value <= most) return;
+    problems.Add(JoinPath(path, field), value, " of the ", of_what, " of ", dataset.name(),
+                 "; legal: 0 to ", most);
+  };
+  const int64_t train = known->train_samples;
+  const std::string train_text = absl::StrCat(train, " training samples");
+  check("validation", dataset.validation(), train - 1, train_text);
+  if (dataset.validation() < train) {
+    check("train_samples", dataset.train_samples(), train - dataset.validation(),
+          dataset.validation() == 0
+              ? train_text
+              : absl::StrCat(train_text, ", ", dataset.validation(), " of them for validation,"));
+  }
+  check("test_samples", dataset.test_samples(), known->test_samples,
+        absl::StrCat(known->test_samples, " test samples"));
+}
 
 void CheckData(const v1::TrainingSpec& spec, const std::string& path, Problems& problems) {
   const v1::Dataset& dataset = spec.dataset();
@@ -21,6 +46,7 @@ void CheckData(const v1::TrainingSpec& spec, const std::string& path, Problems& 
     problems.Add(JoinPath(path, "dataset.generator"), generator, " goes with the name ",
                  generated_name, ", not with ", Quoted(dataset.name()));
   }
+  CheckSampleCounts(dataset, JoinPath(path, "dataset"), problems);
   if (!IsRegression(dataset)) return;
   const std::string task = RegressionText(dataset);
   if (spec.loss() == v1::LOSS_CROSS_ENTROPY) {

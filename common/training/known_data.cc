@@ -12,9 +12,9 @@ constexpr struct {
   const char* name;
   DataShape shape;
 } kKnown[] = {
-    {"mnist", {{1, 28, 28}, 10}},
-    {"fashion-mnist", {{1, 28, 28}, 10}},
-    {"cifar10", {{3, 32, 32}, 10}},
+    {"mnist", {{1, 28, 28}, 10, 60000, 10000}},
+    {"fashion-mnist", {{1, 28, 28}, 10, 60000, 10000}},
+    {"cifar10", {{3, 32, 32}, 10, 50000, 10000}},
 };
 
 const google::protobuf::OneofDescriptor& Generators() {
@@ -22,18 +22,22 @@ const google::protobuf::OneofDescriptor& Generators() {
 }
 
 template <class Generator>
-DataShape ShapeOf(const Generator& generator) {
-  return {{generator.inputs(), 1, 1}, generator.outputs()};
+DataShape ShapeOf(const v1::Dataset& dataset, const Generator& generator) {
+  // Samples for validation are made beside those to train on.
+  return {{generator.inputs(), 1, 1},
+          generator.outputs(),
+          generator.train() + dataset.validation(),
+          generator.test()};
 }
 
 std::optional<DataShape> ShapeOfData(const v1::Dataset& dataset) {
   switch (dataset.generator_case()) {
     case v1::Dataset::kStudentTeacher:
-      return ShapeOf(dataset.student_teacher());
+      return ShapeOf(dataset, dataset.student_teacher());
     case v1::Dataset::kLinearRegression:
-      return ShapeOf(dataset.linear_regression());
+      return ShapeOf(dataset, dataset.linear_regression());
     case v1::Dataset::kNonlinearRegression:
-      return ShapeOf(dataset.nonlinear_regression());
+      return ShapeOf(dataset, dataset.nonlinear_regression());
     case v1::Dataset::GENERATOR_NOT_SET:
       break;
   }

@@ -1,5 +1,5 @@
 // What the name of a data set says, for the door, which sees no data: whether the worker
-// makes it itself, and the shapes of those that are known.
+// makes it itself, and the shapes and sizes of those that are known.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,7 @@ bool IsRegression(const v1::Dataset& dataset);
 struct DataShape {
   MapShape input;
   int64_t num_outputs = 0;  // classes or targets
+  int64_t train_samples = 0, test_samples = 0;
 };
 
 // Of mnist, fashion-mnist, cifar10 and what is generated; nothing for a data set of the

@@ -73,8 +73,7 @@ absl::Status Measure(const Row& row, int repetitions) {
   if (row.change) row.change(training);
   TP_RETURN_IF_ERROR(spec::Complete(training));
   const DataShape shape = *KnownShape(training.dataset());
-  const int64_t samples =
-      (training.dataset().name() == "cifar10" ? 50000 : 60000) - training.dataset().validation();
+  const int64_t samples = shape.train_samples - training.dataset().validation();
   TP_ASSIGN_OR_RETURN(const TrainingSpeed speed,
                       MeasureTraining(training, shape, /*is_classification=*/true, row.batches,
                                       repetitions, samples));

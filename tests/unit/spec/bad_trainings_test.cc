@@ -217,6 +217,20 @@ const BadTraining kBadTrainings[] = {
      "dataset: {name: mnist}\nrule: bp\nnetwork: {layers: [{dense: {units: 5, activation: "
      "logit}}]}\n",
      "network.layers[0].dense.activation: logit is for feedback paths only"},
+    // Sizes of known data sets.
+    {"ValidationIsEverything",
+     "dataset: {name: mnist, validation: 60000}\nrule: bp\nnetwork: {hidden: [5]}\n",
+     "t.yaml:1:36: dataset.validation: 60000 of the 60000 training samples of mnist; legal: 0 to "
+     "59999"},
+    {"MoreTrainSamplesThanAreLeft",
+     "dataset: {name: cifar10, validation: 5000, train_samples: 45001}\nrule: bp\n"
+     "network: {hidden: [5]}\n",
+     "dataset.train_samples: 45001 of the 50000 training samples, 5000 of them for validation, of "
+     "cifar10; legal: 0 to 45000"},
+    {"MoreTestSamplesThanThereAre",
+     "dataset: {name: student-teacher, validation: 0, test_samples: 11, student_teacher: {train: "
+     "20, test: 10}}\nrule: bp\nloss: mse\nnetwork: {hidden: [5]}\n",
+     "dataset.test_samples: 11 of the 10 test samples of student-teacher; legal: 0 to 10"},
     // Regression.
     {"NotGenerated", "dataset: {name: student-teacher}\nrule: bp\nloss: mse\n",
      "t.yaml:1:17: dataset.name: student-teacher is generated: say how, with student_teacher: {}"},
@@ -261,8 +275,10 @@ TEST(GoodTrainings, AreNotRefused) {
            "logit}}\nmeasure: {every: 2, quantities: [damping_search], damping: [1]}\n",
            "dataset: {name: mnist}\nnetwork: {hidden: [8, 8]}\nrule: {ddtp_linear: "
            "{recurrent_input: true, feedback_hidden: [4]}}\nfeedback_schedule: {separate: true}\n",
-           "dataset: {name: student-teacher, student_teacher: {inputs: 3}}\nrule: bp\nloss: mse\n",
-           "dataset: {name: linear-regression, linear_regression: {}}\nrule: bp\nloss: "
+           "dataset: {name: student-teacher, student_teacher: {inputs: 3}}\nrule: "
+           "bp\nloss: mse\n",
+           "dataset: {name: linear-regression, linear_regression: {}}\nrule: "
+           "bp\nloss: "
            "half_squares\n",
            "dataset: {name: nonlinear-regression, nonlinear_regression: {teacher_hidden: "
            "[3]}}\nrule: bp\nloss: mse\n",
@@ -287,7 +303,8 @@ TEST(GoodTrainings, AreNotRefused) {
 
 TEST(BadObjectives, CountNoWrongClassesOfARegression) {
   const std::string study =
-      "study: s\ntraining: {dataset: {name: student-teacher, student_teacher: {}}, loss: mse, "
+      "study: s\ntraining: {dataset: {name: student-teacher, student_teacher: {}}, "
+      "loss: mse, "
       "rule: "
       "bp}\nsearch: {sampler: grid}\n";
   EXPECT_THAT(ParseAndCompleteStudy(study, "s.yaml"),
