@@ -1,10 +1,11 @@
-// What one core of this machine can do at the most, measured.
+// What one core of this machine does at the most, measured.
 #pragma once
 
 namespace tpsweep {
 
 // Multiply-adds a second (two floating-point operations each) in numbers of type S, float
-// or double, with the trainer's widest vectors. Takes about 10 ms.
+// or double, with the trainer's widest vectors: the mean over about 10 ms, in which others
+// may have had their share of the machine too.
 template <class S>
 double MeasureMultiplyAdds();
 
