@@ -1,0 +1,43 @@
+"""Prints the tables of docs/results.md from the exports beside this file.
+
+    python3 docs/results/tables.py PREFIX      for example fashion_mnist_
+
+Test error in percent, mean and standard deviation over the runs that ended well.
+"""
+import glob
+import json
+import os
+import statistics
+import sys
+
+
+def text(errors):
+    spread = f" ± {100 * statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
+    return f"{100 * statistics.mean(errors):.2f}{spread}"
+
+
+def row(path):
+    runs = [run for run in json.load(open(path))["runs"] if run["state"] == "SUCCEEDED"]
+    epochs = zip(*(run["history"]["test/error"] for run in runs))
+    cells = [text(errors) for errors in epochs]
+    selected = [run["history"].get("selected/test_error", [None])[-1] for run in runs]
+    cells.append(text(selected) if None not in selected else "-")
+    return cells, len(runs)
+
+
+def main():
+    folder = os.path.dirname(os.path.abspath(__file__))
+    is_first = True
+    for path in sorted(glob.glob(os.path.join(folder, sys.argv[1] + "*.json"))):
+        cells, runs = row(path)
+        if is_first:
+            head = ["preset"] + [f"epoch {i + 1}" for i in range(len(cells) - 1)]
+            print("| " + " | ".join(head + ["selected", "runs"]) + " |")
+            print("|---" * (len(cells) + 2) + "|")
+            is_first = False
+        name = os.path.basename(path)[: -len(".json")]
+        print(f"| `{name}` | " + " | ".join(cells) + f" | {runs} |")
+
+
+if __name__ == "__main__":
+    main()
