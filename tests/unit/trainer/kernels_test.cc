@@ -68,7 +68,7 @@ TYPED_TEST(KernelsTest, TilesOfAProductAgreeWithThreeLoops) {
     const GemmKernels<S>& gemm = kernels->gemm;
     for (const size_t rows : {size_t{1}, size_t{7}, gemm.panel_rows / 2, gemm.panel_rows,
                               gemm.panel_rows + 1, 3 * gemm.panel_rows}) {
-      for (const size_t depth : {0, 1, 5, 8, 33}) {
+      for (const size_t depth : {size_t{0}, size_t{1}, size_t{5}, size_t{8}, size_t{33}}) {
         for (const bool transposed : {false, true}) {
           const size_t stride = (transposed ? depth : rows) + 3;
           const std::vector<S> a = integers(stride * (transposed ? rows : depth));
@@ -76,7 +76,7 @@ TYPED_TEST(KernelsTest, TilesOfAProductAgreeWithThreeLoops) {
           std::vector<S> packed(panels * gemm.panel_rows * depth, S{99});
           (transposed ? gemm.pack_transposed : gemm.pack)(rows, depth, a.data(), stride,
                                                           packed.data());
-          for (const size_t width : {4, 6}) {
+          for (const size_t width : {size_t{4}, size_t{6}}) {
             const std::vector<S> b = integers(depth * width);
             const std::vector<S> add = integers(rows * width);
             for (size_t columns = 1; columns <= width; ++columns) {
