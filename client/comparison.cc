@@ -25,17 +25,6 @@ std::string TwinOnTestSet(const std::string& objective) {
   return absl::StrReplaceAll(objective, {{"validation", "test"}, {"train", "test"}});
 }
 
-std::string SamplerName(const v1::Sampler& sampler) {
-  const auto* oneof = v1::Sampler::descriptor()->oneof_decl(0);
-  const auto* member = sampler.GetReflection()->GetOneofFieldDescriptor(sampler, oneof);
-  return member == nullptr ? "" : member->name();
-}
-
-// Whether its trials depend on the results of earlier ones.
-bool Learns(const std::string& sampler) {
-  return !sampler.empty() && sampler != "grid" && sampler != "random" && sampler != "sobol";
-}
-
 absl::Status CheckObjectives(absl::Span<const StudyResults> studies) {
   const v1::Objective& first = studies[0].study.spec().objective();
   for (const StudyResults& study : studies) {
@@ -278,8 +267,8 @@ absl::StatusOr<Comparison> Compare(absl::Span<const StudyResults> studies,
   AddContrasts(comparison);
   std::set<std::string> samplers;
   for (const StudyResults& study : studies) {
-    const std::string sampler = SamplerName(study.study.spec().search().sampler());
-    if (Learns(sampler)) samplers.insert(sampler);
+    const std::string sampler = LearningSampler(study.study.spec());
+    if (!sampler.empty()) samplers.insert(sampler);
   }
   comparison.samplers.assign(samplers.begin(), samplers.end());
   comparison.differences = SpecDifferences(studies, comparison.by);

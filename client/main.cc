@@ -98,6 +98,7 @@ void AddCommands(CLI::App& app, Command& chosen) {
   AddResults(app, chosen);
   AddBest(app, chosen);
   AddCompare(app, chosen);
+  AddImportance(app, chosen);
   AddStateChanges(app, chosen);
   AddDelete(app, chosen);
   AddWorkers(app, chosen);

@@ -64,6 +64,15 @@ std::vector<std::string> ReportedMetrics(const StudyResults& results) {
   return {metrics.begin(), metrics.end()};
 }
 
+std::string LearningSampler(const v1::StudySpec& spec) {
+  const v1::Sampler& sampler = spec.search().sampler();
+  const auto* oneof = v1::Sampler::descriptor()->oneof_decl(0);
+  const auto* member = sampler.GetReflection()->GetOneofFieldDescriptor(sampler, oneof);
+  const bool is_blind = member == nullptr || member->name() == "grid" ||
+                        member->name() == "random" || member->name() == "sobol";
+  return is_blind ? "" : member->name();
+}
+
 const google::protobuf::Value* FindParameter(const v1::Trial& trial, absl::string_view path) {
   for (const v1::Assignment& assignment : trial.parameters()) {
     if (assignment.path() == path) return &assignment.value();

@@ -45,6 +45,9 @@ std::string SpreadText(const std::optional<Spread>& spread);
 // The scalars that any run reports, by name.
 std::vector<std::string> ReportedMetrics(const StudyResults& results);
 
+// The name of the study's sampler if it learns from earlier trials; else empty.
+std::string LearningSampler(const v1::StudySpec& spec);
+
 // Null if the trial does not have the parameter.
 const google::protobuf::Value* FindParameter(const v1::Trial& trial, absl::string_view path);
 

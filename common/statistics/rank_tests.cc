@@ -6,36 +6,12 @@
 #include <vector>
 
 #include "common/statistics/distributions.h"
+#include "common/statistics/ranks.h"
 
 namespace tpsweep::statistics {
 namespace {
 
 constexpr size_t kMostExact = 50;
-
-// Twice the rank of each value, so that the mean ranks of ties are whole.
-struct DoubledRanks {
-  std::vector<int> ranks;
-  double ties = 0;  // sum of t^3 - t over the groups of t equal values
-};
-
-DoubledRanks RanksOf(absl::Span<const double> values) {
-  std::vector<size_t> order(values.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t i, size_t j) { return values[i] < values[j]; });
-  DoubledRanks result{std::vector<int>(values.size())};
-  for (size_t first = 0; first < order.size();) {
-    size_t end = first + 1;
-    while (end < order.size() && values[order[end]] == values[order[first]]) ++end;
-    // Ranks first+1 .. end: twice their mean.
-    for (size_t i = first; i < end; ++i) {
-      result.ranks[order[i]] = static_cast<int>(first + 1 + end);
-    }
-    const auto equal = static_cast<double>(end - first);
-    result.ties += equal * equal * equal - equal;
-    first = end;
-  }
-  return result;
-}
 
 // Twice the smaller tail at `sum` of a distribution given as counts of each sum.
 double TwoSided(absl::Span<const double> counts, int sum) {
@@ -86,14 +62,14 @@ std::optional<RankTest> MannWhitneyTest(absl::Span<const double> a, absl::Span<c
   if (a.empty() || b.empty()) return std::nullopt;
   std::vector<double> all(a.begin(), a.end());
   all.insert(all.end(), b.begin(), b.end());
-  const DoubledRanks of = RanksOf(all);
-  const int sum = std::accumulate(of.ranks.begin(),
-                                  of.ranks.begin() + static_cast<std::ptrdiff_t>(a.size()), 0);
+  const Ranks of = RanksOf(all);
+  const int sum = std::accumulate(of.doubled.begin(),
+                                  of.doubled.begin() + static_cast<std::ptrdiff_t>(a.size()), 0);
   const auto na = static_cast<double>(a.size()), nb = static_cast<double>(b.size());
   const double n = na + nb;
   RankTest test{.p_value = 1, .superiority = (sum / 2.0 - na * (na + 1) / 2) / (na * nb)};
   if (all.size() <= kMostExact) {
-    test.p_value = TwoSided(SubsetSums(of.ranks, a.size()), sum);
+    test.p_value = TwoSided(SubsetSums(of.doubled, a.size()), sum);
     return test;
   }
   const double variance = na * nb / 12 * (n + 1 - of.ties / (n * (n - 1)));
@@ -112,13 +88,13 @@ std::optional<RankTest> SignedRankTest(absl::Span<const double> a, absl::Span<co
     is_positive.push_back(a[i] > b[i]);
   }
   if (sizes.empty()) return std::nullopt;
-  const DoubledRanks of = RanksOf(sizes);
+  const Ranks of = RanksOf(sizes);
   int sum = 0;
-  for (size_t i = 0; i < sizes.size(); ++i) sum += is_positive[i] ? of.ranks[i] : 0;
+  for (size_t i = 0; i < sizes.size(); ++i) sum += is_positive[i] ? of.doubled[i] : 0;
   const auto n = static_cast<double>(sizes.size());
   RankTest test{.p_value = 1, .superiority = sum / (n * (n + 1))};
   if (sizes.size() <= kMostExact) {
-    test.p_value = TwoSided(AllSubsetSums(of.ranks), sum);
+    test.p_value = TwoSided(AllSubsetSums(of.doubled), sum);
     return test;
   }
   const double variance = n * (n + 1) * (2 * n + 1) / 24 - of.ties / 48;

@@ -24,7 +24,7 @@ TEST(ExpectedBest, IsTheAverageOverAllSubsets) {
       ElementsAre(DoubleNear(0.5833333333333334, 1e-12), DoubleNear(0.42666666666666664, 1e-12),
                   DoubleNear(0.35, 1e-12), DoubleNear(0.31333333333333324, 1e-12),
                   DoubleNear(0.3, 1e-12), DoubleNear(0.3, 1e-12)));
-  EXPECT_THAT(ExpectedBest({{4}}), ElementsAre(4));
+  EXPECT_THAT(ExpectedBest(std::vector<double>{4}), ElementsAre(4));
   EXPECT_TRUE(ExpectedBest({}).empty());
 }
 

@@ -59,7 +59,7 @@ TEST(RandomForest, OfEqualTargetsOrOneRowPredictsTheirMean) {
     EXPECT_EQ(prediction.value_or(7), 7);
   }
   const std::vector<Column> one = {{{1}}};
-  EXPECT_FALSE(RandomForest(one, {{3}}, 1).OutOfBag(one)[0].has_value());
+  EXPECT_FALSE(RandomForest(one, std::vector<double>{3}, 1).OutOfBag(one)[0].has_value());
 }
 
 // Of Ishigami's kind: one strong column, one weak one, and one that does nothing.
@@ -113,7 +113,7 @@ TEST(PermutationImportance, AColumnThatNeverExistsOrNeverChangesHasNone) {
                                        {std::vector<double>(50, 2.0)}};
   const ForestImportance importance = PermutationImportance(columns, values, 1);
   EXPECT_GT(importance.columns[0].mean, 0.5);
-  for (const size_t i : {1, 2, 3}) {
+  for (const size_t i : {1u, 2u, 3u}) {
     EXPECT_EQ(importance.columns[i].mean, 0);
     EXPECT_EQ(importance.columns[i].deviation, 0);
   }

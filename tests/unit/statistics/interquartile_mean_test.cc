@@ -13,7 +13,7 @@ namespace {
 TEST(InterquartileMean, LeavesOutAQuarterAtEachEnd) {
   EXPECT_DOUBLE_EQ(InterquartileMean({{5, 1, 9, 2, 100, 4, 3, 8, 7}}), 5.4);
   EXPECT_DOUBLE_EQ(InterquartileMean({{1, 2, 9}}), 4);
-  EXPECT_DOUBLE_EQ(InterquartileMean({{7}}), 7);
+  EXPECT_DOUBLE_EQ(InterquartileMean(std::vector<double>{7}), 7);
   const double infinity = std::numeric_limits<double>::infinity();
   EXPECT_DOUBLE_EQ(InterquartileMean({{1, 2, 3, infinity}}), 2.5);
 }

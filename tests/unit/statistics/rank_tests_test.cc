@@ -28,7 +28,7 @@ TEST(MannWhitneyTest, AgreesWithReferences) {
 }
 
 TEST(MannWhitneyTest, OfEqualValuesSaysNothing) {
-  EXPECT_FALSE(MannWhitneyTest({}, {{1}}).has_value());
+  EXPECT_FALSE(MannWhitneyTest({}, std::vector<double>{1}).has_value());
   const auto equal = MannWhitneyTest({{1, 1}}, {{1, 1, 1}});
   EXPECT_EQ(equal->p_value, 1);
   EXPECT_EQ(equal->superiority, 0.5);

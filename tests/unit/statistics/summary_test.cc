@@ -40,9 +40,9 @@ TEST(Summary, IsMeanDeviationAndStudentsInterval) {
 }
 
 TEST(Summary, OneValueHasNoSpread) {
-  EXPECT_EQ(Mean({{0.25}}), 0.25);
-  EXPECT_FALSE(SampleDeviation({{0.25}}).has_value());
-  EXPECT_FALSE(StudentInterval({{0.25}}, 0.95).has_value());
+  EXPECT_EQ(Mean(std::vector<double>{0.25}), 0.25);
+  EXPECT_FALSE(SampleDeviation(std::vector<double>{0.25}).has_value());
+  EXPECT_FALSE(StudentInterval(std::vector<double>{0.25}, 0.95).has_value());
 }
 
 TEST(Summary, StudentsIntervalCoversTheMeanOfNormalValuesAsOftenAsItSays) {

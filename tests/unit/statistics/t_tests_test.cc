@@ -50,9 +50,9 @@ TEST(TTests, SwappedSidesSwapTheSign) {
 }
 
 TEST(TTests, NothingWhereNothingCanBeTested) {
-  EXPECT_FALSE(WelchTest({{1}}, {{1, 2}}, 0.95).has_value());
+  EXPECT_FALSE(WelchTest(std::vector<double>{1}, {{1, 2}}, 0.95).has_value());
   EXPECT_FALSE(WelchTest({{1, 1}}, {{2, 2}}, 0.95).has_value());
-  EXPECT_FALSE(PairedTTest({{1}}, {{2}}, 0.95).has_value());
+  EXPECT_FALSE(PairedTTest(std::vector<double>{1}, std::vector<double>{2}, 0.95).has_value());
   EXPECT_FALSE(PairedTTest({{1, 2}}, {{2, 3}}, 0.95).has_value()) << "the same difference twice";
   const auto two_pairs = PairedTTest({{1, 2}}, {{2, 5}}, 0.95);
   ASSERT_TRUE(two_pairs.has_value());
@@ -103,7 +103,7 @@ TEST(Holm, MultipliesByWhatIsLeft) {
               ElementsAre(DoubleNear(0.03, 1e-15), DoubleNear(0.06, 1e-15), DoubleNear(0.06, 1e-15),
                           DoubleNear(0.02, 1e-15)));
   EXPECT_THAT(HolmAdjusted({{0.4, 0.8}}), ElementsAre(0.8, 0.8));
-  EXPECT_THAT(HolmAdjusted({{0.04}}), ElementsAre(0.04));
+  EXPECT_THAT(HolmAdjusted(std::vector<double>{0.04}), ElementsAre(0.04));
   EXPECT_TRUE(HolmAdjusted({}).empty());
 }
 
