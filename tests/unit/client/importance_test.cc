@@ -25,7 +25,7 @@ google::protobuf::Value& Assign(v1::Trial& trial, const std::string& path) {
 }
 
 // Random search over rule (bp, dtp), lr (log) and, for dtp only, sigma. The error follows the
-// exponent of lr and, much less, the rule.
+// exponent of lr and, less, the rule.
 StudyResults Study(int trials) {
   StudyResults results;
   results.study.set_name("studies/look");
@@ -57,7 +57,7 @@ StudyResults Study(int trials) {
     if (is_dtp) {
       Assign(trial, "training.rule.dtp.sigma").set_number_value(random.NextUniform());
     }
-    const double error = 0.1 * std::abs(exponent + 2) + (is_dtp ? 0.03 : 0);
+    const double error = 0.1 * std::abs(exponent + 2) + (is_dtp ? 0.1 : 0);
     trial.set_objective(error);
     v1::Run& run = results.trials.back().runs.emplace_back();
     run.set_state(v1::RUN_STATE_SUCCEEDED);
