@@ -97,6 +97,8 @@ void AddCommands(CLI::App& app, Command& chosen) {
   AddShow(app, chosen);
   AddResults(app, chosen);
   AddBest(app, chosen);
+  AddCompare(app, chosen);
+  AddImportance(app, chosen);
   AddStateChanges(app, chosen);
   AddDelete(app, chosen);
   AddWorkers(app, chosen);

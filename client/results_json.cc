@@ -1,6 +1,5 @@
 #include "client/results_json.h"
 
-#include <set>
 #include <string>
 #include <vector>
 
@@ -89,12 +88,7 @@ void WriteRunsCsv(const StudyResults& results, std::ostream& out) {
   for (const v1::Parameter& parameter : results.study.spec().space()) {
     paths.push_back(parameter.path());
   }
-  std::set<std::string> metrics;
-  for (const TrialResults& trial : results.trials) {
-    for (const v1::Run& run : trial.runs) {
-      for (const auto& [name, value] : run.latest().scalars()) metrics.insert(name);
-    }
-  }
+  const std::vector<std::string> metrics = ReportedMetrics(results);
 
   std::vector<Json> record = {"run", "trial", "replicate", "seed", "state"};
   record.insert(record.end(), paths.begin(), paths.end());

@@ -1,7 +1,6 @@
 #include "client/results_table.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <optional>
 
@@ -10,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
 #include "client/results_json.h"
+#include "client/trial_groups.h"
 #include "client/values.h"
 #include "common/status_macros.h"
 
@@ -101,19 +101,6 @@ std::string TrialStateText(const TrialResults& trial) {
     words.push_back(absl::StrCat(count, " of ", trial.runs.size(), " ", other));
   }
   return words.empty() ? state : absl::StrCat(state, " (", absl::StrJoin(words, ", "), ")");
-}
-
-const TrialResults* BestOf(absl::Span<const TrialResults* const> trials, v1::Goal goal) {
-  const TrialResults* best = nullptr;
-  for (const TrialResults* trial : trials) {
-    if (!trial->trial.has_objective() || std::isnan(trial->trial.objective())) continue;
-    const auto is_better = [&](double a, double b) {
-      return goal == v1::GOAL_MAXIMIZE ? a > b : a < b;
-    };
-    if (best == nullptr || is_better(trial->trial.objective(), best->trial.objective()))
-      best = trial;
-  }
-  return best;
 }
 
 // `path` as the study's space has it, from a path or a short name.
@@ -235,18 +222,7 @@ absl::StatusOr<Listing> GroupTable(const StudyResults& results, absl::string_vie
   TP_ASSIGN_OR_RETURN(const std::string by, SearchedPath(space, path));
   const std::vector<std::string> metrics = MainMetrics(results);
 
-  std::vector<std::pair<Cell, std::vector<const TrialResults*>>> groups;  // first seen first
-  for (const TrialResults& trial : results.trials) {
-    const google::protobuf::Value* value = FindParameter(trial.trial, by);
-    if (value == nullptr) continue;
-    const Json json = ParameterJson(*value);
-    auto group = std::find_if(groups.begin(), groups.end(),
-                              [&](const auto& entry) { return entry.first.value == json; });
-    if (group == groups.end()) {
-      group = groups.insert(group, {Cell{ParameterText(*value), json}, {}});
-    }
-    group->second.push_back(&trial);
-  }
+  TP_ASSIGN_OR_RETURN(const TrialGroups grouped, GroupTrials({&results, 1}, by));
 
   Listing listing{"groups",
                   {{by, space.ShortName(by)},
@@ -257,11 +233,11 @@ absl::StatusOr<Listing> GroupTable(const StudyResults& results, absl::string_vie
                   "no trials yet"};
   for (const std::string& name : metrics) listing.columns.push_back({name, name});
   listing.columns.push_back({"seconds", "seconds", Align::kRight});
-  for (const auto& [value, trials] : groups) {
+  for (const TrialGroup& group : grouped.groups) {
     std::vector<Cell>& row = listing.rows.emplace_back();
-    row.push_back(value);
-    row.push_back(CountCell(static_cast<int64_t>(trials.size())));
-    const TrialResults* best = BestOf(trials, results.study.spec().objective().goal());
+    row.push_back({group.label, group.value});
+    row.push_back(CountCell(static_cast<int64_t>(group.trials.size())));
+    const TrialResults* best = BestOf(group.trials, results.study.spec().objective().goal());
     if (best == nullptr) {
       row.resize(listing.columns.size(), Cell{"-", nullptr});
       continue;

@@ -2,10 +2,12 @@
 
 #include <cmath>
 #include <functional>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/values.h"
+#include "common/statistics/summary.h"
 
 namespace tpsweep::client {
 namespace {
@@ -24,13 +26,7 @@ std::optional<Spread> SpreadOverSucceeded(
 
 std::optional<Spread> SpreadOf(absl::Span<const double> values) {
   if (values.empty()) return std::nullopt;
-  const auto count = static_cast<double>(values.size());
-  double mean = 0;
-  for (const double value : values) mean += value / count;
-  if (values.size() == 1) return Spread{mean, std::nullopt};
-  double squares = 0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  return Spread{mean, std::sqrt(squares / (count - 1))};
+  return Spread{statistics::Mean(values), statistics::SampleDeviation(values)};
 }
 
 std::optional<Spread> SpreadOf(const TrialResults& trial, absl::string_view metric) {
@@ -56,6 +52,25 @@ std::string SpreadText(const std::optional<Spread>& spread) {
   return absl::StrCat(
       mean, " ± ",
       is_fixed ? absl::StrFormat("%.4f", *spread->deviation) : MetricText(*spread->deviation));
+}
+
+std::vector<std::string> ReportedMetrics(const StudyResults& results) {
+  std::set<std::string> metrics;
+  for (const TrialResults& trial : results.trials) {
+    for (const v1::Run& run : trial.runs) {
+      for (const auto& [name, value] : run.latest().scalars()) metrics.insert(name);
+    }
+  }
+  return {metrics.begin(), metrics.end()};
+}
+
+std::string LearningSampler(const v1::StudySpec& spec) {
+  const v1::Sampler& sampler = spec.search().sampler();
+  const auto* oneof = v1::Sampler::descriptor()->oneof_decl(0);
+  const auto* member = sampler.GetReflection()->GetOneofFieldDescriptor(sampler, oneof);
+  const bool is_blind = member == nullptr || member->name() == "grid" ||
+                        member->name() == "random" || member->name() == "sobol";
+  return is_blind ? "" : member->name();
 }
 
 const google::protobuf::Value* FindParameter(const v1::Trial& trial, absl::string_view path) {

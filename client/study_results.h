@@ -42,6 +42,12 @@ std::optional<Spread> SecondsOf(const TrialResults& trial);
 // "0.1234 ± 0.0021", "0.1234", or "-".
 std::string SpreadText(const std::optional<Spread>& spread);
 
+// The scalars that any run reports, by name.
+std::vector<std::string> ReportedMetrics(const StudyResults& results);
+
+// The name of the study's sampler if it learns from earlier trials; else empty.
+std::string LearningSampler(const v1::StudySpec& spec);
+
 // Null if the trial does not have the parameter.
 const google::protobuf::Value* FindParameter(const v1::Trial& trial, absl::string_view path);
 

@@ -65,6 +65,13 @@ void SvgPicture::Rectangle(double x, double y, double width, double height,
       width, height, fill);
 }
 
+void SvgPicture::Area(absl::Span<const std::pair<double, double>> corners, absl::string_view fill,
+                      double opacity) {
+  absl::StrAppend(&body_, "<polygon points=\"");
+  for (const auto& [x, y] : corners) absl::StrAppendFormat(&body_, "%.2f,%.2f ", x, y);
+  absl::StrAppendFormat(&body_, "\" fill=\"%s\" fill-opacity=\"%g\"/>\n", fill, opacity);
+}
+
 void SvgPicture::Text(double x, double y, absl::string_view text, Anchor anchor, double size) {
   absl::StrAppendFormat(&body_,
                         "<text x=\"%.2f\" y=\"%.2f\" font-family=\"sans-serif\" font-size=\"%g\" "

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 namespace tpsweep {
 
@@ -22,6 +24,9 @@ class SvgPicture {
   void Circle(double x, double y, double radius, absl::string_view fill,
               absl::string_view outline = "none");
   void Rectangle(double x, double y, double width, double height, absl::string_view fill);
+  // The polygon with these corners, see-through: opacity in [0, 1].
+  void Area(absl::Span<const std::pair<double, double>> corners, absl::string_view fill,
+            double opacity);
   // `text` may have any characters; those that SVG gives a meaning are escaped.
   void Text(double x, double y, absl::string_view text, Anchor anchor = Anchor::kStart,
             double size = 12);

@@ -54,6 +54,8 @@ void AddShow(CLI::App& app, Command& chosen);
 void AddWatch(CLI::App& app, Command& chosen);
 void AddResults(CLI::App& app, Command& chosen);
 void AddBest(CLI::App& app, Command& chosen);
+void AddCompare(CLI::App& app, Command& chosen);
+void AddImportance(CLI::App& app, Command& chosen);
 void AddStateChanges(CLI::App& app, Command& chosen);  // pause, resume, cancel
 void AddDelete(CLI::App& app, Command& chosen);
 void AddWorkers(CLI::App& app, Command& chosen);

@@ -2,6 +2,7 @@
 // against a real server and real workers.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -10,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "common/file.h"
 #include "tests/integration/cluster.h"
 
 namespace tpsweep {
@@ -246,6 +248,71 @@ TEST_F(ClientTest, FollowsASweepFromSubmissionToResults) {
   EXPECT_THAT(run["history"]["train/loss"], SizeIs(2));
   EXPECT_EQ(run["history"]["train/loss"][1], run["metrics"]["train/loss"]);
   EXPECT_TRUE(run["metrics"]["layer/parameter_norm"].is_array());
+}
+
+// Two rules, six learning rates each, two seeds: enough to compare and to explain.
+TEST_F(ClientTest, ComparesRulesAndSaysWhatMatters) {
+  cluster_.StartServer();
+  cluster_.StartWorker("w1", 2);
+  const std::string wide = absl::StrReplaceAll(
+      kTiny,
+      {{"tiny-sweep", "wide"}, {"[0.001, 0.01]", "[0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03]"}});
+  ASSERT_EQ(Client({"submit", Spec(wide), "--watch"}).status, 0);
+
+  const std::string picture = cluster_.folder() + "/curves.svg";
+  const Ended table = Client({"compare", "wide", "--by", "rule", "--svg", picture});
+  EXPECT_EQ(table.status, 0) << table.err;
+  EXPECT_THAT(table.out, HasSubstr("- dtp against bp: "));
+  EXPECT_THAT(table.out, HasSubstr("best validation/error after 6"));
+  EXPECT_THAT(ReadFile(picture).value_or(""), StartsWith("<svg"));
+  const json comparison =
+      json::parse(Client({"compare", "wide", "--by", "rule", "-o", "json"}).out);
+  ASSERT_THAT(comparison["groups"], SizeIs(2));
+  EXPECT_EQ(comparison["groups"][0]["trials"], 6);
+  EXPECT_EQ(comparison["groups"][0]["seeds"], 2);
+  EXPECT_THAT(comparison["curves"][0]["expected"], SizeIs(6));
+  const json best = json::parse(Client({"best", "wide", "-n", "1", "-o", "json"}).out)["trials"][0];
+  EXPECT_EQ(std::min(comparison["groups"][0]["objective"], comparison["groups"][1]["objective"]),
+            best["objective"]);
+
+  const json importance = json::parse(Client({"importance", "wide", "-o", "json"}).out);
+  EXPECT_EQ(importance["trials"], 12);
+  EXPECT_THAT(importance["parameters"], SizeIs(3));
+  EXPECT_EQ(Client({"importance", "wide", "-o", "json"}).out,
+            Client({"importance", "wide", "-o", "json"}).out);
+
+  // The same seed and the same trial numbers: pairs.
+  const auto only = [&](absl::string_view rule) {
+    return absl::StrCat("study: only-", rule, R"(
+training:
+  dataset: {name: tiny, validation: 50}
+  network: {hidden: [8]}
+  epochs: 2
+  rule: )",
+                        rule, R"(
+search: {sampler: grid, replicates: 3}
+space:
+  training.forward.lr: {choice: [0.01]}
+)");
+  };
+  ASSERT_EQ(Client({"submit", Spec(only("bp")), "--watch"}).status, 0);
+  ASSERT_EQ(Client({"submit", Spec(only("dfa")), "--watch"}).status, 0);
+  const json paired = json::parse(
+      Client({"compare", "only-bp", "only-dfa", "--by", "training.rule", "-o", "json"}).out);
+  EXPECT_EQ(paired["groups"][1]["study"], "only-dfa");
+  EXPECT_EQ(paired["comparisons"][0]["test"], "paired t");
+
+  const auto expect_error = [&](std::vector<std::string> arguments, const char* message) {
+    const Ended ended = Client(std::move(arguments));
+    EXPECT_EQ(ended.status, 1);
+    EXPECT_EQ(ended.out, "");
+    EXPECT_THAT(ended.err, HasSubstr(message));
+  };
+  expect_error({"compare", "nosuch", "--by", "rule"}, "studies/nosuch: no such study");
+  expect_error({"compare", "wide", "--by", "rul"}, "searched: training.rule, training.forward.lr");
+  expect_error({"compare", "only-bp", "--by", "training.rule"}, "one group cannot be compared");
+  expect_error({"importance", "only-bp"}, "only-bp: 1 ended so far");
+  EXPECT_EQ(Client({"compare", "wide"}).status, 2) << "--by is required";
 }
 
 TEST_F(ClientTest, SubmittingTwiceNeedsAKeyOrAName) {

@@ -19,6 +19,7 @@ struct Room {
 const std::vector<Room>& Rooms() {
   static const auto* const rooms = new std::vector<Room>{
       {"common/spec/", {"common/", "proto/", "tpsweep/v1/"}},
+      {"common/statistics/", {"common/random.h"}},
       {"common/training/", {"common/status_macros.h", "tpsweep/v1/training.pb.h"}},
       // Files, not folders: common/spec lies above.
       {"common/",
@@ -73,6 +74,9 @@ const std::vector<Reserved>& ReservedTexts() {
        {"server/rpc/", "worker/rpc/", "client/"},
        "gRPC stays in the rpc rooms and the client"},
       {"sqlite3.h", {"server/store/"}, "SQL stays in the store"},
+      {"<boost/",
+       {"common/statistics/distributions.cc"},
+       "distribution functions have names of ours in common/statistics/distributions.h"},
       {"std::mutex", {"common/mutex.h"}, "use common/mutex.h"},
       {"absl::Mutex", {"common/mutex.h"}, "use common/mutex.h"},
       {"std::condition_variable", {"common/mutex.h"}, "use common/mutex.h"},

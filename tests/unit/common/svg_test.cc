@@ -44,6 +44,13 @@ TEST(SvgPicture, AnArrowEndsInAHeadOfTwoLines) {
   EXPECT_THAT(text, HasSubstr("x1=\"90.00\" y1=\"50.00\" x2=\"82."));
 }
 
+TEST(SvgPicture, AnAreaIsASeeThroughPolygon) {
+  SvgPicture picture(100, 100);
+  picture.Area({{{1, 2}, {3, 4}, {5, 6}}}, "red", 0.25);
+  EXPECT_THAT(picture.ToString(), HasSubstr("<polygon points=\"1.00,2.00 3.00,4.00 5.00,6.00 \" "
+                                            "fill=\"red\" fill-opacity=\"0.25\"/>"));
+}
+
 TEST(SvgPicture, EscapesText) {
   SvgPicture picture(10, 10);
   picture.Text(0, 0, "a<b & c>d");
