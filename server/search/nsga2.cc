@@ -18,7 +18,7 @@ bool Dominates(const Candidate& a, const Candidate& b) {
   return is_better;
 }
 
-std::vector<int> Fronts(absl::Span<const Candidate> candidates) {
+std::vector<int> Fronts(absl::Span<const Candidate> candidates, size_t enough) {
   // In this order none is dominated by one after it: each goes to the first front of
   // which no member dominates it.
   std::vector<int> order(candidates.size());
@@ -30,6 +30,7 @@ std::vector<int> Fronts(absl::Span<const Candidate> candidates) {
   std::stable_sort(order.begin(), order.end(), [&key](int a, int b) { return key(a) < key(b); });
   std::vector<std::vector<int>> fronts;
   std::vector<int> front_of(candidates.size());
+  size_t placed = 0;
   for (const int i : order) {
     const auto is_free = [&](const std::vector<int>& front) {
       return std::none_of(front.rbegin(), front.rend(), [&](int member) {
@@ -39,11 +40,14 @@ std::vector<int> Fronts(absl::Span<const Candidate> candidates) {
     };
     const auto front = std::find_if(fronts.begin(), fronts.end(), is_free);
     front_of[static_cast<size_t>(i)] = static_cast<int>(front - fronts.begin());
-    if (front == fronts.end()) {
-      fronts.push_back({i});
-    } else {
+    if (front != fronts.end()) {
       front->push_back(i);
+    } else if (placed >= enough) {
+      continue;
+    } else {
+      fronts.push_back({i});
     }
+    ++placed;
   }
   return front_of;
 }
@@ -72,7 +76,7 @@ std::vector<double> Crowding(absl::Span<const Candidate> candidates,
 }
 
 std::vector<int> BestByFront(absl::Span<const Candidate> candidates, size_t count) {
-  const std::vector<int> front_of = Fronts(candidates);
+  const std::vector<int> front_of = Fronts(candidates, count);
   std::map<int, std::vector<int>> fronts;
   for (size_t i = 0; i < candidates.size(); ++i) {
     fronts[front_of[i]].push_back(static_cast<int>(i));

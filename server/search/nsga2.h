@@ -23,8 +23,9 @@ struct Candidate {
 bool Dominates(const Candidate& a, const Candidate& b);
 
 // The number of the front of each: 0 for those that nothing dominates, 1 for those that
-// only members of front 0 dominate, and so on.
-std::vector<int> Fronts(absl::Span<const Candidate> candidates);
+// only members of front 0 dominate, and so on. Where the first fronts have `enough`
+// members, all further candidates get one number, the next: so that much work is saved.
+std::vector<int> Fronts(absl::Span<const Candidate> candidates, size_t enough);
 
 // How much room each of `members`, of one front, has: the sum over the objectives of the
 // distance between its two neighbours, in parts of the range; infinite at the ends.

@@ -17,7 +17,7 @@ constexpr double kMostGood = 25;
 constexpr int kCandidates = 24;
 // Kernels of g: evenly spaced of more trials than that, so that a choice takes
 // bounded time.
-constexpr int kMostKernels = 1000;
+constexpr int kMostKernels = 400;
 
 struct Split {
   std::vector<int> good;

@@ -24,12 +24,17 @@ TEST(Nsga2Test, Domination) {
 TEST(Nsga2Test, FrontsByHand) {
   const std::vector<Candidate> candidates = {{{3, 3}}, {{1, 4}}, {{2, 2}},   {{4, 1}},
                                              {{4, 4}}, {{2, 2}}, {{0, 0}, 1}};
-  EXPECT_THAT(Fronts(candidates), ElementsAre(1, 0, 0, 0, 2, 0, 3));
+  EXPECT_THAT(Fronts(candidates, candidates.size()), ElementsAre(1, 0, 0, 0, 2, 0, 3));
 }
 
 TEST(Nsga2Test, FrontsOfThreeObjectives) {
   const std::vector<Candidate> candidates = {{{1, 2, 3}}, {{3, 2, 1}}, {{2, 2, 2}}, {{2, 3, 3}}};
-  EXPECT_THAT(Fronts(candidates), ElementsAre(0, 0, 0, 1));
+  EXPECT_THAT(Fronts(candidates, candidates.size()), ElementsAre(0, 0, 0, 1));
+}
+
+TEST(Nsga2Test, FrontsBeyondWhatIsEnoughAreNotToldApart) {
+  const std::vector<Candidate> candidates = {{{1}}, {{2}}, {{3}}, {{4}}, {{2}}};
+  EXPECT_THAT(Fronts(candidates, 2), ElementsAre(0, 1, 2, 2, 1));
 }
 
 TEST(Nsga2Test, CrowdingByHand) {
