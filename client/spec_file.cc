@@ -1,7 +1,5 @@
 #include "client/spec_file.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/presets.h"
@@ -9,7 +7,6 @@
 #include "common/file.h"
 #include "common/random.h"
 #include "common/spec/grid_size.h"
-#include "common/spec/space.h"
 #include "common/spec/yaml.h"
 #include "common/status_macros.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -49,12 +46,7 @@ absl::StatusOr<v1::StudySpec> LoadStudy(const SpecSource& source) {
 }
 
 int64_t ExpectedRuns(const v1::StudySpec& complete) {
-  const v1::Sampler& sampler = complete.search().sampler();
-  int64_t trials = sampler.has_random()
-                       ? sampler.random().trials()
-                       : static_cast<int64_t>(spec::GridSize(spec::Space(complete)));
-  if (complete.budget().trials() > 0) trials = std::min(trials, complete.budget().trials());
-  return trials * complete.search().replicates();
+  return spec::TrialCount(complete) * complete.search().replicates();
 }
 
 std::string SpecDigest(const v1::StudySpec& complete) {

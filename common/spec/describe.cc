@@ -113,6 +113,7 @@ void AddField(const FieldDescriptor& field, const std::string& path,
   if (message == nullptr) return;
   if (message == v1::Parameter::descriptor()) return AddMessage(*message, path + ".PATH", out);
   if (IsMessageList(field)) {
+    if (KeyedListOf(*message) != nullptr) return;  // its paths are those of the space
     const std::string element = path + "[N]";
     const OneofDescriptor* choice = ChoiceOf(*message);
     return choice ? AddOneof(*choice, element, out) : AddMessage(*message, element, out);

@@ -1,5 +1,8 @@
 #include "common/spec/grid_size.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -12,7 +15,8 @@ double ValueCount(const v1::Parameter& parameter) {
   switch (parameter.domain_case()) {
     case v1::Parameter::kLinear:
     case v1::Parameter::kLog:
-      return static_cast<double>(parameter.points());
+      return parameter.has_points() ? static_cast<double>(parameter.points())
+                                    : std::numeric_limits<double>::infinity();
     case v1::Parameter::kInteger:
       return parameter.has_points() ? static_cast<double>(parameter.points())
                                     : parameter.integer().high() - parameter.integer().low() + 1;
@@ -116,8 +120,41 @@ class Counter {
   std::vector<int> chosen_;  // index into named; named.size(): another value
 };
 
+// As its message says; a grid has no limit of its own.
+double TrialsOf(const v1::Sampler& sampler) {
+  switch (sampler.sampler_case()) {
+    case v1::Sampler::kRandom:
+      return static_cast<double>(sampler.random().trials());
+    case v1::Sampler::kSobol:
+      return static_cast<double>(sampler.sobol().trials());
+    case v1::Sampler::kTpe:
+      return static_cast<double>(sampler.tpe().trials());
+    case v1::Sampler::kGp:
+      return static_cast<double>(sampler.gp().trials());
+    case v1::Sampler::kCmaEs:
+      return static_cast<double>(sampler.cma_es().trials());
+    case v1::Sampler::kNsga2:
+      return static_cast<double>(sampler.nsga2().trials());
+    case v1::Sampler::kGrid:
+    case v1::Sampler::SAMPLER_NOT_SET:
+      break;
+  }
+  return INFINITY;
+}
+
 }  // namespace
 
 double GridSize(const Space& space) { return Counter(space).Count(); }
+
+int64_t TrialCount(const v1::StudySpec& spec) {
+  double trials = TrialsOf(spec.search().sampler());
+  if (!spec.search().repeats() || spec.search().sampler().has_grid()) {
+    trials = std::min(trials, GridSize(Space(spec)));
+  }
+  if (spec.budget().trials() > 0) {
+    trials = std::min(trials, static_cast<double>(spec.budget().trials()));
+  }
+  return static_cast<int64_t>(trials);
+}
 
 }  // namespace tpsweep::spec

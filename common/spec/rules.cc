@@ -97,6 +97,7 @@ void CompleteScalar(Message& message, const FieldDescriptor& field, const std::s
 
 void CompleteField(Message& message, const FieldDescriptor& field, const std::string& path,
                    const OpenPaths& open, Problems& problems) {
+  if (IsAnyValue(field)) return;  // what it may be depends on other fields
   const Reflection& reflection = *message.GetReflection();
   if (field.message_type() == nullptr) {
     if (!open.Covers(path)) {

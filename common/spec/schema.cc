@@ -41,6 +41,7 @@ std::string ElementType(const FieldDescriptor& field, bool plural) {
   if (message.full_name() == "google.protobuf.Value") return absl::StrCat("value", s);
   if (message.full_name() == "tpsweep.v1.Interval") return "list [low, high]";
   if (message.full_name() == "tpsweep.v1.Choice") return "list of values";
+  if (KeyedListOf(message) != nullptr) return absl::StrCat("map", s, " by path");
   return "map";
 }
 
@@ -63,6 +64,19 @@ const OneofDescriptor* ChoiceOf(const Descriptor& message) {
 
 bool IsKeyed(const Descriptor& message) {
   return message.field_count() > 0 && message.field(0)->name() == "path";
+}
+
+const FieldDescriptor* KeyedListOf(const Descriptor& message) {
+  if (message.field_count() != 1) return nullptr;
+  const FieldDescriptor* only = message.field(0);
+  const bool is_keyed =
+      only->is_repeated() && only->message_type() != nullptr && IsKeyed(*only->message_type());
+  return is_keyed ? only : nullptr;
+}
+
+bool IsAnyValue(const FieldDescriptor& field) {
+  return field.message_type() != nullptr && !field.is_repeated() &&
+         field.message_type()->full_name() == "google.protobuf.Value";
 }
 
 bool IsMessageList(const FieldDescriptor& field) {

@@ -22,6 +22,13 @@ const google::protobuf::OneofDescriptor* ChoiceOf(const google::protobuf::Descri
 // rest (Parameter, Condition).
 bool IsKeyed(const google::protobuf::Descriptor& message);
 
+// The list of a message that is nothing but such a list (Configuration): a sweep
+// file writes the map in its place. Null for other messages.
+const google::protobuf::FieldDescriptor* KeyedListOf(const google::protobuf::Descriptor& message);
+
+// A value of any type that is no list of such (Parameter.prior).
+bool IsAnyValue(const google::protobuf::FieldDescriptor& field);
+
 // A list of messages whose elements are counted (network.layers).
 bool IsMessageList(const google::protobuf::FieldDescriptor& field);
 

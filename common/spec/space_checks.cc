@@ -137,8 +137,7 @@ void CheckPoints(const v1::Parameter& parameter, bool is_grid, Problems& problem
   }
   if (!is_grid) {
     problems.Add(at,
-                 "points is for the grid sampler only; the random sampler draws from the whole "
-                 "interval");
+                 "points is for the grid sampler only; the others choose from the whole interval");
   } else if (!is_real && !parameter.has_integer()) {
     problems.Add(at, "points is for intervals only; a choice is tried in full");
   } else if (parameter.has_integer()) {
@@ -251,8 +250,8 @@ void CheckSpace(const v1::StudySpec& spec, const Space& space, Problems& problem
   const bool is_grid = spec.search().sampler().has_grid();
   if (space.size() == 0 && !is_grid) {
     problems.Add("space",
-                 "is empty, and the random sampler has nothing to draw; for a single configuration "
-                 "set search.sampler: grid");
+                 "is empty, and the sampler has nothing to choose; for a single configuration set "
+                 "search.sampler: grid");
     return;
   }
   const size_t before = problems.list().size();

@@ -54,6 +54,10 @@ class Writer {
     const Reflection& reflection = *message.GetReflection();
     if (field.message_type() == nullptr)
       return Line(field.name(), ToText(GetValue(message, field)));
+    if (IsAnyValue(field)) {
+      return Line(field.name(),
+                  ToText(static_cast<const Value&>(reflection.GetMessage(message, &field))));
+    }
     if (!field.is_repeated()) {
       return WriteMessage(field.name(), reflection.GetMessage(message, &field));
     }
@@ -107,6 +111,10 @@ class Writer {
       const FieldDescriptor* chosen =
           element.GetReflection()->GetOneofFieldDescriptor(element, choice);
       if (chosen != nullptr) inner.WriteField(element, *chosen);
+    } else if (const FieldDescriptor* list = KeyedListOf(*element.GetDescriptor())) {
+      for (int i = 0; i < element.GetReflection()->FieldSize(element, list); ++i) {
+        inner.WriteKeyed(element.GetReflection()->GetRepeatedMessage(element, list, i));
+      }
     } else {
       inner.WriteFields(element);
     }
@@ -121,8 +129,14 @@ class Writer {
     Value path;
     path.set_string_value(
         element.GetReflection()->GetString(element, element.GetDescriptor()->field(0)));
-    if (element.GetDescriptor() != v1::Condition::descriptor()) {
-      return WriteMessage(ToText(path), element);
+    if (element.GetDescriptor()->field_count() > 2) return WriteMessage(ToText(path), element);
+    if (const auto* one = dynamic_cast<const v1::Assignment*>(&element)) {
+      return Line(ToText(path), ToText(one->value()));
+    }
+    if (const auto* one = dynamic_cast<const v1::Renamed*>(&element)) {
+      Value there;
+      there.set_string_value(one->there());
+      return Line(ToText(path), ToText(there));
     }
     const auto& values = static_cast<const v1::Condition&>(element).values();
     const bool is_one = values.size() == 1 && values[0].kind_case() != Value::kListValue &&

@@ -8,50 +8,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/spec/field_path.h"
+#include "common/spec/objective_checks.h"
 #include "common/spec/rules.h"
 #include "common/spec/space_checks.h"
 #include "common/spec/text.h"
 #include "common/spec/training_checks.h"
-#include "common/training/known_data.h"
 
 namespace tpsweep::spec {
 namespace {
 
 using google::protobuf::Value;
-
-// The scalar measurements of the trainer.
-const std::vector<std::string>& MetricNames() {
-  static const auto* const names = new std::vector<std::string>{"train/loss",
-                                                                "train/error",
-                                                                "train/error_batch_mean",
-                                                                "validation/loss",
-                                                                "validation/error",
-                                                                "validation/error_batch_mean",
-                                                                "test/loss",
-                                                                "test/error",
-                                                                "test/error_batch_mean",
-                                                                "selected/epoch",
-                                                                "selected/train_loss",
-                                                                "selected/train_error",
-                                                                "selected/validation_loss",
-                                                                "selected/validation_error",
-                                                                "selected/test_loss",
-                                                                "selected/test_error",
-                                                                "best/train_loss",
-                                                                "best/train_error",
-                                                                "best/test_error",
-                                                                "feedback/loss",
-                                                                "seconds",
-                                                                "samples_per_second"};
-  return *names;
-}
-
-void CheckMetric(const std::string& metric, Problems& problems) {
-  const auto& names = MetricNames();
-  if (std::find(names.begin(), names.end(), metric) == names.end()) {
-    problems.Add("objective.metric", Quoted(metric), " is not a metric", LegalNames(metric, names));
-  }
-}
 
 // One configuration of the space: the first value of every parameter, but for
 // those that are forced.
@@ -68,6 +34,9 @@ class Configuration {
       Force(*space_.Find(condition.path()), condition.values(0));
     }
   }
+
+  // Gives parameter `i` a value, whatever it depends on.
+  void Set(int i, const Value& value) { forced_[static_cast<size_t>(i)] = value; }
 
   std::vector<v1::Assignment> Assignments() const {
     std::vector<std::optional<bool>> exists(forced_.size());
@@ -108,20 +77,22 @@ Problems Try(const v1::StudySpec& spec, const Configuration& configuration) {
   Problems problems;
   const v1::TrainingSpec training =
       MakeTraining(spec.training(), configuration.Assignments(), problems);
-  const std::string& metric = spec.objective().metric();
-  const bool needs_validation =
-      absl::StartsWith(metric, "validation/") || absl::StartsWith(metric, "selected/");
-  if (needs_validation && training.dataset().validation() == 0) {
-    problems.Add("objective.metric", metric,
-                 " needs training.dataset.validation above 0, or choose another metric such as "
-                 "train/error");
-  }
-  if (absl::EndsWith(metric, "/error") && IsRegression(training.dataset())) {
-    problems.Add("objective.metric", metric, " counts wrong classes, and ",
-                 RegressionText(training.dataset()),
-                 "; legal: the same of the loss, such as validation/loss");
-  }
+  CheckMeasured(spec, training, problems);
   return problems;
+}
+
+// Each configuration of search.first; what it leaves out may be anything.
+void CheckFirst(const v1::StudySpec& spec, const Space& space, Problems& problems) {
+  for (int i = 0; i < spec.search().first_size() && !problems.is_long(); ++i) {
+    Configuration configuration(space);
+    for (const v1::Assignment& assignment : spec.search().first(i).values()) {
+      configuration.Set(*space.Find(assignment.path()), assignment.value());
+    }
+    const Problems found = Try(spec, configuration);
+    for (const Problem& problem : found.list()) {
+      problems.Add(absl::StrCat("search.first[", i, "]"), "is illegal: ", problem.ToString());
+    }
+  }
 }
 
 // lr[2] before lr[10], training.rule before training.rule.dtp.sigma. Indices have
@@ -163,13 +134,13 @@ v1::TrainingSpec MakeTraining(const v1::TrainingSpec& training,
 }
 
 void CheckTrials(const v1::StudySpec& spec, const Space& space, Problems& problems) {
-  CheckMetric(spec.objective().metric(), problems);
   absl::flat_hash_set<std::string> known;
   const Problems found = Try(spec, Configuration(space));
   for (const Problem& problem : found.list()) {
     known.insert(problem.ToString());
     problems.Add(problem.path, problem.message);
   }
+  if (found.empty()) CheckFirst(spec, space, problems);
   int tries_left = std::min(1000, 50000 / std::max(1, space.size()));
   for (int i = 0; i < space.size(); ++i) {
     for (const Value& value : ProbeValues(space.parameter(i))) {

@@ -15,8 +15,8 @@ v1::TrainingSpec MakeTraining(const v1::TrainingSpec& training,
 
 // Makes a trial for every choice and both ends of every interval (not every
 // combination of them) and reports what is illegal about it; in spaces of thousands
-// of values, only for the first of them. Also checks the objective. `spec` and
-// its space have passed every other check.
+// of values, only for the first of them. Likewise for search.first. `spec` and its
+// space have passed every other check.
 void CheckTrials(const v1::StudySpec& spec, const Space& space, Problems& problems);
 
 }  // namespace tpsweep::spec

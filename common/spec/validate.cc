@@ -2,7 +2,9 @@
 
 #include "common/random.h"
 #include "common/spec/complete.h"
+#include "common/spec/objective_checks.h"
 #include "common/spec/rules.h"
+#include "common/spec/search_checks.h"
 #include "common/spec/space.h"
 #include "common/spec/space_checks.h"
 #include "common/spec/training_checks.h"
@@ -29,6 +31,8 @@ void Complete(v1::StudySpec& spec, Problems& problems) {
   open.Add("training.seed");
   CompleteByRules(spec, "", open, problems);
   CheckSpace(spec, space, problems);
+  CheckObjectives(spec, problems);
+  if (problems.empty()) CheckSearch(spec, space, problems);
   if (problems.empty()) CheckTrials(spec, space, problems);
 }
 

@@ -66,6 +66,9 @@ void YamlReader::Read(const YamlNode& node, Message& message, const std::string&
     return Fail(node, path, Described(node), "; legal: a map with ",
                 absl::StrJoin(Keys(type), ", "));
   }
+  if (const FieldDescriptor* list = KeyedListOf(type)) {
+    return ReadKeyed(node, message, *list, path);
+  }
   std::map<std::string, int> seen;
   for (const auto& [key, value] : node.entries) {
     if (IsFull()) return;
@@ -159,6 +162,11 @@ void YamlReader::ReadField(const YamlNode& key, const YamlNode& value, Message& 
   Remember(path, value.kind == Kind::kScalar ? value : key);
   if (IsMessageList(field)) return ReadMessages(key, value, message, field, path);
   const Reflection& reflection = *message.GetReflection();
+  if (IsAnyValue(field)) {
+    Value read;
+    if (ToValue(value, path, read)) reflection.MutableMessage(&message, &field)->CopyFrom(read);
+    return;
+  }
   const bool is_value_list =
       field.is_repeated() && field.message_type() != nullptr && !IsKeyed(*field.message_type());
   if (field.message_type() != nullptr && !is_value_list) {
@@ -249,8 +257,8 @@ void YamlReader::ReadKeyed(const YamlNode& node, Message& message, const FieldDe
     Message& element = *message.GetReflection()->AddMessage(&message, &field);
     const Descriptor& type = *element.GetDescriptor();
     element.GetReflection()->SetString(&element, type.field(0), key->text);
-    if (&type == v1::Condition::descriptor()) {
-      ReadField(*key, *value, element, *type.FindFieldByName("values"), at);
+    if (type.field_count() == 2) {  // nothing but the path and what belongs to it
+      ReadField(*key, *value, element, *type.field(1), at);
     } else {
       Read(*value, element, at);
     }

@@ -9,26 +9,19 @@
 #include "common/spec/validate.h"
 #include "common/status_macros.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "server/coordinator/imports.h"
 
 namespace tpsweep::server {
 namespace {
 
 constexpr size_t kMaxKey = 128;
 
-// Runs there will be when every trial has been created; -1 if not known.
-int64_t ExpectedRuns(const v1::StudySpec& spec) {
-  int64_t trials = MakeSampler(spec)->TrialCount();
-  const int64_t budget = spec.budget().trials();
-  if (budget > 0 && trials >= 0) trials = std::min(trials, budget);
-  return trials < 0 ? -1 : trials * spec.search().replicates();
-}
-
 v1::Study NewStudy(const v1::StudySpec& spec) {
   v1::Study study;
   study.set_name(ToString(StudyName{spec.study()}));
   *study.mutable_spec() = spec;
   study.mutable_runs();
-  study.set_expected_runs(ExpectedRuns(spec));
+  study.set_expected_runs(Search(spec).TrialCount() * spec.search().replicates());
   return study;
 }
 
@@ -69,12 +62,16 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Open(CoordinatorOption
 void Coordinator::CreateStudy(const v1::CreateStudyRequest& request, StudyAnswer done) {
   v1::StudySpec spec = request.spec();
   if (absl::Status legal = spec::Complete(spec); !legal.ok()) return done(std::move(legal));
-  if (request.validate_only()) return done(NewStudy(spec));
+  v1::Study fresh = NewStudy(spec);
+  absl::StatusOr<std::vector<v1::Trial>> imported = ImportTrials(store_, spec);
+  if (!imported.ok()) return done(imported.status());
+  for (v1::Trial& trial : *imported) *fresh.add_imported() = std::move(trial);
+  if (request.validate_only()) return done(std::move(fresh));
   if (request.idempotency_key().size() > kMaxKey) {
     return done(absl::InvalidArgumentError(absl::StrCat(
         "idempotency_key: ", request.idempotency_key().size(), " bytes are more than ", kMaxKey)));
   }
-  const absl::StatusOr<Written> written = Create(spec, request.idempotency_key());
+  const absl::StatusOr<Written> written = Create(std::move(fresh), request.idempotency_key());
   if (!written.ok()) return done(written.status());
   writer_.WhenDurable(
       written->ticket,
@@ -97,9 +94,9 @@ void Coordinator::CreateStudy(const v1::CreateStudyRequest& request, StudyAnswer
       options_.answer_limit);
 }
 
-absl::StatusOr<Coordinator::Written> Coordinator::Create(const v1::StudySpec& spec,
-                                                         const std::string& key) {
-  auto state = std::make_unique<StudyState>(NewStudy(spec));
+absl::StatusOr<Coordinator::Written> Coordinator::Create(v1::Study fresh, const std::string& key) {
+  auto state = std::make_unique<StudyState>(std::move(fresh));
+  const v1::StudySpec& spec = state->record().spec();
   MutexLock lock(mu_);
   TP_RETURN_IF_ERROR(CheckWritable());
   const auto existing = index_.find(spec.study());

@@ -102,7 +102,7 @@ class Coordinator {
   Coordinator(CoordinatorOptions options, Store& store, StoreWriter& writer, Clock& clock);
 
   // coordinator.cc
-  absl::StatusOr<Written> Create(const v1::StudySpec& spec, const std::string& key);
+  absl::StatusOr<Written> Create(v1::Study fresh, const std::string& key);
   void ChangeStudy(Verb verb, absl::string_view name, StudyAnswer done);
   absl::StatusOr<Written> Apply(Verb verb, const std::string& study);
   void CancelRuns(StudyState& study, Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

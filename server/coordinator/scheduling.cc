@@ -64,6 +64,7 @@ void Coordinator::Grant(WorkerEntry& worker, StudyState& study, RunKey key, Chan
   run.set_attempt(run.attempt() + 1);
   run.set_worker(worker.about.id());
   run.clear_latest();
+  run.clear_entries();
   run.clear_message();
   if (!run.has_start_time()) *run.mutable_start_time() = ToProto(change.now);
 

@@ -3,7 +3,10 @@
 #include <cmath>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/names.h"
+#include "common/spec/objective_checks.h"
 #include "common/spec/validate.h"
 
 namespace tpsweep::server {
@@ -32,6 +35,28 @@ v1::TrialState StateOf(const v1::RunCounts& ends) {
   if (ends.infeasible() > 0) return v1::TRIAL_STATE_INFEASIBLE;
   if (ends.failed() > 0) return v1::TRIAL_STATE_FAILED;
   return v1::TRIAL_STATE_CANCELLED;
+}
+
+// The mean of each metric over the replicates that have it: not a number is no better
+// than not measured.
+void SetMeans(const std::map<int64_t, std::vector<double>>& measured, const v1::StudySpec& spec,
+              v1::Trial& trial) {
+  if (measured.empty()) return;
+  std::vector<double> means;
+  for (size_t i = 0; i < measured.begin()->second.size(); ++i) {
+    double sum = 0;
+    double count = 0;
+    for (const auto& [replicate, values] : measured) {
+      if (std::isnan(values[i])) continue;
+      sum += values[i];
+      ++count;
+    }
+    means.push_back(sum / count);  // 0 / 0: not a number
+  }
+  if (!std::isnan(means[0])) trial.set_objective(means[0]);
+  const auto constraints = means.end() - spec.constraints_size();
+  trial.mutable_further_objectives()->Add(means.begin() + 1, constraints);
+  trial.mutable_constraints()->Add(constraints, means.end());
 }
 
 }  // namespace
@@ -70,13 +95,12 @@ void AddRuns(v1::RunCounts& counts, v1::RunState state, int64_t by) {
 }
 
 StudyState::StudyState(v1::Study record)
-    : record_(std::move(record)), sampler_(MakeSampler(record_.spec())) {}
+    : record_(std::move(record)),
+      metrics_(spec::MetricsOf(record_.spec())),
+      search_(record_.spec(), record_.imported()) {}
 
 bool StudyState::is_exhausted() const {
-  const int64_t budget = record_.spec().budget().trials();
-  const auto next = static_cast<int64_t>(trials_.size());
-  if (budget > 0 && next >= budget) return true;
-  if (!next_.has_value()) next_ = sampler_->Propose(next, trials_);
+  if (!next_.has_value()) next_ = search_.Propose();
   return !next_->has_value();
 }
 
@@ -102,6 +126,8 @@ void StudyState::Restore(v1::Trial trial, std::vector<v1::Run> runs) {
       open_runs_[key] = std::move(run);
     }
   }
+  search_.Add(trial);
+  if (trial.state() != v1::TRIAL_STATE_ACTIVE) search_.End(trial);
   trials_.push_back(std::move(trial));
   next_.reset();
 }
@@ -112,8 +138,12 @@ void StudyState::CreateTrial(Change& change) {
   trial.set_name(ToString(TrialName{record_.spec().study(), number}));
   trial.set_number(number);
   trial.set_state(v1::TRIAL_STATE_ACTIVE);
-  for (v1::Assignment& assignment : **next_) *trial.add_parameters() = std::move(assignment);
+  for (v1::Assignment& assignment : (*next_)->configuration) {
+    *trial.add_parameters() = std::move(assignment);
+  }
+  trial.set_source((*next_)->source);
   next_.reset();
+  search_.Add(trial);
   trials_.push_back(trial);
 
   const absl::StatusOr<v1::TrainingSpec> spec = spec::Configure(record_.spec(), trial, 0);
@@ -122,7 +152,7 @@ void StudyState::CreateTrial(Change& change) {
   const int64_t replicates = record_.spec().search().replicates();
   open.num_open = replicates;
   change.batch.trials.push_back(trial);
-  *change.AddEvent("trial.created", trial.name()).mutable_trial() = trial;
+  *change.AddEvent("trial.created", trial.name(), trial.source()).mutable_trial() = trial;
   change.touched.insert(this);
   for (int64_t replicate = 0; replicate < replicates; ++replicate) {
     const RunKey key{number, replicate};
@@ -198,24 +228,56 @@ void StudyState::Move(v1::Run& run, v1::RunState state, absl::string_view event,
 
 void StudyState::NoteEnd(OpenTrial& trial, const v1::Run& run) {
   AddRuns(trial.ends, run.state(), 1);
-  if (run.state() != v1::RUN_STATE_SUCCEEDED) return;
-  const auto& scalars = run.latest().scalars();
-  const auto found = scalars.find(record_.spec().objective().metric());
-  // Not a number: no better than not measured.
-  if (found == scalars.end() || std::isnan(found->second)) return;
-  trial.objectives[run.replicate()] = found->second;
+  if (run.state() == v1::RUN_STATE_SUCCEEDED) trial.measured[run.replicate()] = ValuesOf(run);
+}
+
+std::vector<double> StudyState::ValuesOf(const v1::Run& run) const {
+  std::vector<double> values;
+  for (const std::string& metric : metrics_) {
+    const auto& measured = spec::ParseEntry(metric) ? run.entries() : run.latest().scalars();
+    const auto found = measured.find(metric);
+    values.push_back(found == measured.end() ? NAN : found->second);
+  }
+  return values;
+}
+
+std::string StudyState::Unmeasured(const v1::Run& run) const {
+  for (const std::string& metric : metrics_) {
+    const bool is_entry = spec::ParseEntry(metric).has_value();
+    if (is_entry ? run.entries().contains(metric) : run.latest().scalars().contains(metric)) {
+      continue;
+    }
+    std::set<std::string> names;
+    for (const auto& [name, value] : run.latest().scalars()) names.insert(name);
+    return absl::StrCat(
+        "'", metric, "' was not measured, so that the trial cannot be ranked by it; ",
+        names.empty() ? "nothing was" : absl::StrCat("there are ", absl::StrJoin(names, ", ")));
+  }
+  return "";
+}
+
+void StudyState::Measure(v1::Run& run, const v1::Measurement& measurement) const {
+  // Measurements within an epoch have vectors only: they are no result.
+  const bool is_result = !measurement.scalars().empty();
+  if (is_result || run.latest().scalars().empty()) *run.mutable_latest() = measurement;
+  for (const std::string& metric : metrics_) {
+    const auto entry = spec::ParseEntry(metric);
+    if (!entry) continue;
+    const auto vector = measurement.vectors().find(entry->vector);
+    if (vector == measurement.vectors().end()) continue;
+    const bool has_layer = entry->layer <= vector->second.values_size();
+    (*run.mutable_entries())[metric] = has_layer ? vector->second.values(entry->layer - 1) : NAN;
+  }
 }
 
 void StudyState::EndTrial(int64_t number, Change& change) {
   const OpenTrial& ended = open_trials_.at(number);
   v1::Trial& trial = trials_[static_cast<size_t>(number)];
   trial.set_state(StateOf(ended.ends));
-  if (!ended.objectives.empty()) {
-    double sum = 0;
-    for (const auto& [replicate, objective] : ended.objectives) sum += objective;
-    trial.set_objective(sum / static_cast<double>(ended.objectives.size()));
-  }
+  SetMeans(ended.measured, record_.spec(), trial);
   open_trials_.erase(number);
+  search_.End(trial);
+  next_.reset();
   change.batch.trials.push_back(trial);
   *change.AddEvent(EventOfEnd(trial.state()), trial.name()).mutable_trial() = trial;
 }

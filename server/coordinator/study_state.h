@@ -17,7 +17,7 @@
 
 #include "absl/strings/string_view.h"
 #include "server/coordinator/change.h"
-#include "server/search/sampler.h"
+#include "server/search/search.h"
 #include "tpsweep/v1/study.pb.h"
 
 namespace tpsweep::server {
@@ -66,6 +66,13 @@ class StudyState {
   // state is an end. Adds the record and an event.
   void Move(v1::Run& run, v1::RunState state, absl::string_view event, Change& change);
 
+  // Takes in a measurement of `run`, an open run.
+  void Measure(v1::Run& run, const v1::Measurement& measurement) const;
+
+  // If an objective or constraint is not among what `run` measured: which, and what is
+  // there. Empty if all are.
+  std::string Unmeasured(const v1::Run& run) const;
+
   // Adds the run's record only: its state is the same.
   void Touch(const v1::Run& run, Change& change) { change.batch.runs.push_back(run); }
 
@@ -79,24 +86,29 @@ class StudyState {
   struct OpenTrial {
     std::string dataset;  // that its runs need; empty: none
     int64_t num_open = 0;
-    // By replicate, so that the mean does not depend on who was first.
-    std::map<int64_t, double> objectives;
+    // Of each succeeded replicate the values of metrics_; by replicate, so that the
+    // means do not depend on who was first.
+    std::map<int64_t, std::vector<double>> measured;
     v1::RunCounts ends;
   };
 
   void NoteEnd(OpenTrial& trial, const v1::Run& run);
+  // The values of metrics_ at the end of `run`; not a number where it has none.
+  std::vector<double> ValuesOf(const v1::Run& run) const;
   void EndTrial(int64_t number, Change& change);
 
   v1::Study record_;
-  std::unique_ptr<Sampler> sampler_;
+  // The objectives, then the constraints.
+  const std::vector<std::string> metrics_;
+  Search search_;
   std::vector<v1::Trial> trials_;
   std::map<int64_t, OpenTrial> open_trials_;
   std::map<RunKey, v1::Run> open_runs_;
   // Queued runs by the data set that they need.
   std::map<std::string, std::set<RunKey>> queued_;
-  // What the sampler says about the next trial. Outer empty: not asked yet;
-  // inner empty: there is none.
-  mutable std::optional<std::optional<Configuration>> next_;
+  // What the search says about the next trial, after all that it was told. Outer
+  // empty: not asked yet; inner empty: there is none.
+  mutable std::optional<std::optional<Search::Next>> next_;
 };
 
 bool IsEnd(v1::RunState state);

@@ -208,9 +208,7 @@ bool Coordinator::TakeReport(WorkerEntry& worker, const v1::Report& report) {
   StudyState& study = *FindStudy(lease.study);
   v1::Run& run = *study.FindOpen(lease.run);
   for (const v1::MeasurementRecord& record : change.batch.measurements) {
-    // Measurements within an epoch have vectors only: they are no result.
-    const bool is_result = !record.measurement().scalars().empty();
-    if (is_result || run.latest().scalars().empty()) *run.mutable_latest() = record.measurement();
+    study.Measure(run, record.measurement());
   }
   study.Touch(run, change);
   v1::Ack ack;
@@ -244,6 +242,7 @@ bool Coordinator::TakeCompletion(WorkerEntry& worker, const v1::Completion& comp
   run.set_message(message);
   switch (completion.outcome()) {
     case v1::ATTEMPT_OUTCOME_COMPLETED:
+      if (message.empty()) run.set_message(study.Unmeasured(run));
       study.Move(run, v1::RUN_STATE_SUCCEEDED, "run.succeeded", change);
       break;
     case v1::ATTEMPT_OUTCOME_INFEASIBLE:

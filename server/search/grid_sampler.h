@@ -1,6 +1,4 @@
-// Every configuration once. A conditional parameter multiplies only those where
-// it exists. The last parameter changes fastest (of SearchSpace::order, which is
-// the order of the space wherever conditions name parameters above them).
+// Every configuration of the grid (grid.h) once, in order.
 #pragma once
 
 #include <memory>
@@ -9,6 +7,6 @@
 
 namespace tpsweep::server {
 
-std::unique_ptr<Sampler> MakeGridSampler(const v1::StudySpec& spec);
+std::unique_ptr<Sampler> MakeGridSampler(const v1::StudySpec& spec, const SearchSpace& space);
 
 }  // namespace tpsweep::server

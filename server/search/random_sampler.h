@@ -1,5 +1,5 @@
 // Independent draws: trial n is a pure function of (search.seed, n), whatever
-// came before it. In a finite space the same configuration may come up again.
+// came before it.
 #pragma once
 
 #include <memory>
@@ -8,6 +8,6 @@
 
 namespace tpsweep::server {
 
-std::unique_ptr<Sampler> MakeRandomSampler(const v1::StudySpec& spec);
+std::unique_ptr<Sampler> MakeRandomSampler(const v1::StudySpec& spec, const SearchSpace& space);
 
 }  // namespace tpsweep::server

@@ -62,6 +62,38 @@ class SpaceBuilder {
     for (auto& value : values) *condition.add_values() = std::move(value);
     return *this;
   }
+  // The prior of the parameter added last.
+  SpaceBuilder& Prior(google::protobuf::Value value, double trust) {
+    *spec_.mutable_space()->rbegin()->mutable_prior() = std::move(value);
+    spec_.mutable_space()->rbegin()->set_trust(trust);
+    return *this;
+  }
+  // A configuration to be tried first.
+  SpaceBuilder& First(std::vector<std::pair<std::string, google::protobuf::Value>> values) {
+    v1::Configuration& first = *spec_.mutable_search()->add_first();
+    for (auto& [path, value] : values) {
+      v1::Assignment& assignment = *first.add_values();
+      assignment.set_path(path);
+      *assignment.mutable_value() = std::move(value);
+    }
+    return *this;
+  }
+  SpaceBuilder& Repeats() {
+    spec_.mutable_search()->set_repeats(true);
+    return *this;
+  }
+  SpaceBuilder& Constraint(const std::string& metric, double at_most) {
+    v1::Constraint& constraint = *spec_.add_constraints();
+    constraint.set_metric(metric);
+    constraint.set_at_most(at_most);
+    return *this;
+  }
+  SpaceBuilder& FurtherObjective(const std::string& metric, v1::Goal goal) {
+    v1::Objective& objective = *spec_.add_further_objectives();
+    objective.set_metric(metric);
+    objective.set_goal(goal);
+    return *this;
+  }
   SpaceBuilder& Seed(uint64_t seed) {
     spec_.mutable_search()->set_seed(seed);
     return *this;
@@ -74,7 +106,19 @@ class SpaceBuilder {
   // The spec with a sampler of this kind, and room for `trials` trials if the
   // sampler does not know itself when to end.
   v1::StudySpec With(v1::Sampler::SamplerCase kind, int64_t trials) const {
-    return kind == v1::Sampler::kGrid ? Grid() : Random(trials);
+    if (kind == v1::Sampler::kGrid) return Grid();
+    v1::StudySpec spec = Random(trials);
+    v1::Sampler& sampler = *spec.mutable_search()->mutable_sampler();
+    const auto* member = v1::Sampler::descriptor()->FindFieldByNumber(kind);
+    auto* chosen = sampler.GetReflection()->MutableMessage(&sampler, member);
+    chosen->GetReflection()->SetInt64(chosen, chosen->GetDescriptor()->FindFieldByName("trials"),
+                                      trials);
+    if (sampler.has_tpe()) {
+      sampler.mutable_tpe()->set_startup(10);
+      sampler.mutable_tpe()->set_model(v1::TPE_MODEL_BOTH);
+    }
+    if (sampler.has_nsga2()) sampler.mutable_nsga2()->set_population(10);
+    return spec;
   }
   v1::StudySpec Grid() const {
     v1::StudySpec spec = spec_;

@@ -114,6 +114,41 @@ TEST(ServerFailureTest, AfterKillMinusNineWorkAndWatchersGoOn) {
   EXPECT_TRUE(watcher.has_seen("study.completed", study));
 }
 
+TEST(ServerFailureTest, AfterKillMinusNineTheSamplerChoosesAsUndisturbed) {
+  Cluster cluster;
+  cluster.StartServer({"--lease-ttl", "8s"});
+  cluster.StartWorker("w1");
+  v1::StudySpec spec = LongStudy("disturbed");
+  spec.mutable_training()->set_epochs(15);
+  v1::Interval& rates = *spec.mutable_space(0)->mutable_log();
+  rates.set_low(1e-4);
+  rates.set_high(1e-1);
+  v1::TpeSampler& tpe = *spec.mutable_search()->mutable_sampler()->mutable_tpe();
+  tpe.set_trials(16);
+  tpe.set_startup(4);
+  const std::string study = cluster.Create(spec).name();
+  ASSERT_TRUE(WaitUntil([&] { return cluster.Trials(study).size() >= 7; }));
+  cluster.server().Signal(SIGKILL);
+  ASSERT_THAT(cluster.server().WaitForExit(), Optional(-SIGKILL));
+  cluster.StartServer({"--lease-ttl", "8s"});
+  cluster.WaitForEnd(study);
+
+  spec.set_study("undisturbed");
+  const std::string undisturbed = cluster.Create(spec).name();
+  cluster.WaitForEnd(undisturbed);
+  const std::vector<v1::Trial> trials = cluster.Trials(study);
+  const std::vector<v1::Trial> expected = cluster.Trials(undisturbed);
+  ASSERT_EQ(trials.size(), 16u);
+  ASSERT_EQ(expected.size(), 16u);
+  for (size_t i = 0; i < trials.size(); ++i) {
+    EXPECT_EQ(trials[i].parameters(0).value().number_value(),
+              expected[i].parameters(0).value().number_value())
+        << i;
+    EXPECT_EQ(trials[i].objective(), expected[i].objective()) << i;
+    EXPECT_EQ(trials[i].source(), i < 4 ? "startup" : "tpe");
+  }
+}
+
 TEST(ServerFailureTest, ASecondServerOnTheSameStoreIsRefused) {
   Cluster cluster;
   cluster.StartServer();

@@ -1,5 +1,4 @@
-#include "server/search/random_sampler.h"
-
+// What independent draws must be, whoever draws them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "tests/fakes/search_run.h"
 #include "tests/fakes/search_specs.h"
 
 namespace tpsweep::server {
@@ -14,10 +14,10 @@ namespace {
 
 // The first parameter's value in each of `trials` trials.
 std::vector<double> Draw(const SpaceBuilder& space, int64_t trials) {
-  const std::unique_ptr<Sampler> sampler = MakeRandomSampler(space.Random(trials));
+  Search search(SpaceBuilder(space).Repeats().Random(trials));
   std::vector<double> numbers;
-  for (int64_t n = 0; n < trials; ++n) {
-    numbers.push_back((*sampler->Propose(n, {}))[0].value().number_value());
+  for (const v1::Trial& trial : RunToEnd(search)) {
+    numbers.push_back(trial.parameters(0).value().number_value());
   }
   return numbers;
 }
@@ -66,13 +66,10 @@ TEST(RandomSamplerTest, WholeNumbersAreEquallyLikelyEndsIncluded) {
 
 TEST(RandomSamplerTest, ParametersAreIndependent) {
   constexpr int64_t kTrials = 4000;
-  const std::unique_ptr<Sampler> sampler =
-      MakeRandomSampler(SpaceBuilder().Linear("a", -1, 1).Linear("b", -1, 1).Random(kTrials));
+  Search search(SpaceBuilder().Linear("a", -1, 1).Linear("b", -1, 1).Random(kTrials));
   double correlation = 0;
-  for (int64_t n = 0; n < kTrials; ++n) {
-    const Configuration configuration = *sampler->Propose(n, {});
-    correlation +=
-        3 * configuration[0].value().number_value() * configuration[1].value().number_value();
+  for (const v1::Trial& trial : RunToEnd(search)) {
+    correlation += 3 * NumberOf(trial, "a") * NumberOf(trial, "b");
   }
   EXPECT_LT(std::abs(correlation / kTrials), 3.3 / std::sqrt(kTrials));
 }
@@ -94,19 +91,20 @@ TEST(RandomSamplerTest, MoreTrialsKeepTheFirstOnes) {
 
 TEST(RandomSamplerTest, AnAbsentParameterDoesNotShiftTheOthers) {
   const auto with = [](std::vector<google::protobuf::Value> values) {
-    return MakeRandomSampler(SpaceBuilder()
-                                 .Boolean("a")
-                                 .Linear("b", 0, 1)
-                                 .When("a", std::move(values))
-                                 .Linear("c", 0, 1)
-                                 .Random(20));
+    Search search(SpaceBuilder()
+                      .Boolean("a")
+                      .Linear("b", 0, 1)
+                      .When("a", std::move(values))
+                      .Linear("c", 0, 1)
+                      .Random(20));
+    return RunToEnd(search);
   };
-  const std::unique_ptr<Sampler> one = with({Bool(true)});
-  const std::unique_ptr<Sampler> other = with({Bool(false)});
-  for (int64_t n = 0; n < 20; ++n) {
-    EXPECT_EQ(one->Propose(n, {})->back().value().number_value(),
-              other->Propose(n, {})->back().value().number_value());
-    EXPECT_NE(one->Propose(n, {})->size(), other->Propose(n, {})->size());
+  const std::vector<v1::Trial> one = with({Bool(true)});
+  const std::vector<v1::Trial> other = with({Bool(false)});
+  ASSERT_EQ(one.size(), 20);
+  for (size_t n = 0; n < 20; ++n) {
+    EXPECT_EQ(NumberOf(one[n], "c"), NumberOf(other[n], "c"));
+    EXPECT_NE(one[n].parameters_size(), other[n].parameters_size());
   }
 }
 

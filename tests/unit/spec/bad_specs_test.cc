@@ -57,7 +57,7 @@ const BadSpec kBadSpecs[] = {
     // Keys.
     {"UnknownTopKey", 1, "studdy: s",
      "sweep.yaml:1:1: studdy: no such field; did you mean 'study'? legal: study, training, space, "
-     "search, objective, budget"},
+     "search, objective, budget, further_objectives, constraints"},
     {"UnknownKey", 2, "training: {dataset: {name: mnist}, rule: bp, epoch: 3}",
      "sweep.yaml:2:46: training.epoch: no such field; did you mean 'epochs'? legal: dataset, "},
     {"UnknownKeyNotNear", 2, "training: {dataset: {name: mnist}, rule: bp, dropout: 3}",
@@ -143,7 +143,6 @@ const BadSpec kBadSpecs[] = {
      "sweep.yaml:2:28: training.dataset.name: '../etc' does not match "},
     {"NoRule", 2, "training: {dataset: {name: mnist}}",
      "sweep.yaml:2:1: training.rule: must be chosen; legal: bp, dtp, ddtp_linear"},
-    {"NoSampler", 3, "", "search.sampler: must be chosen; legal: grid, random"},
     {"WidthZero", 2, "training: {dataset: {name: mnist}, network: {hidden: [8, 0]}, rule: bp}",
      "sweep.yaml:2:58: training.network.hidden[1]: 0 is not in [1, 1000000]"},
     {"SigmaZero", 2, "training: {dataset: {name: mnist}, rule: {dtp: {sigma: 0}}}",
@@ -215,11 +214,62 @@ const BadSpec kBadSpecs[] = {
     {"TooManyWeights", 2,
      "training: {dataset: {name: mnist}, rule: bp, network: {hidden: [100000, 100000]}}",
      "training.network.hidden: makes 10079400000 weights; at most 2147483647"},
+    // Objectives and constraints.
+    {"VectorWithoutLayer", 5, "objective: {metric: layer/update_norm}",
+     "objective.metric: layer/update_norm has an entry for each layer; say which: "
+     "layer/update_norm[1] is the first"},
+    {"UnknownVector", 5, "objective: {metric: 'layer/updat_norm[1]'}",
+     "objective.metric: 'layer/updat_norm' is not a vector with an entry a layer; did you mean "
+     "'layer/update_norm'?"},
+    {"NoSuchLayerOfAVector", 5, "objective: {metric: 'layer/update_norm[3]'}",
+     "there is no layer 3; the network has layers 1 to 2"},
+    {"VectorThatIsNotMeasured", 5, "objective: {metric: 'layer/bp_angle_weight[2]'}",
+     "objective.metric: layer/bp_angle_weight[2] is not measured; it needs training.measure: "
+     "{every: N, quantities: [bp_angle]}"},
+    {"ObjectiveTwice", 5, "further_objectives: [{metric: validation/error}]",
+     "further_objectives[0].metric: validation/error is an objective already (objective.metric)"},
+    {"ConstraintOnNothing", 5, "constraints: [{metric: secnods, at_most: 3}]",
+     "constraints[0].metric: 'secnods' is not a metric; did you mean 'seconds'?"},
+    {"ConstraintWithoutBound", 5, "constraints: [{metric: seconds}]",
+     "constraints[0].at_most: must be set"},
+    {"SeveralObjectivesForOne", 3,
+     "search: {sampler: tpe}\nfurther_objectives: [{metric: seconds}]",
+     "further_objectives: the sampler tpe has one objective, and there are 2; use nsga2"},
+    // How it is searched.
+    {"GpOfChoices", 3, "search: {sampler: gp}",
+     "search.sampler: gp models numbers, and no parameter is one (linear, log, integer); use tpe"},
+    {"CmaEsOfChoices", 3, "search: {sampler: cma_es}", "search.sampler: cma_es models numbers"},
+    {"PriorOutside", 4, "space: {training.forward.lr: {log: [1e-5, 1e-2], points: 3, prior: 0.1}}",
+     "space.training.forward.lr.prior: 0.1 is not legal here; legal: [1e-5, 0.01]"},
+    {"PriorNotOfTheChoice", 4, "space: {training.epochs: {choice: [1, 2], prior: 3}}",
+     "space.training.epochs.prior: 3 is not legal here; legal: 1, 2"},
+    {"PriorOnAGrid", 4, "space: {training.epochs: {choice: [1, 2], prior: 2}}",
+     "space.training.epochs.prior: is for samplers that choose"},
+    {"TrustWithoutPrior", 4, "space: {training.epochs: {choice: [1, 2], trust: 0.5}}",
+     "space.training.epochs.trust: 0.5 is trust in no prior; add prior: VALUE"},
+    {"TooMuchTrust", 4, "space: {training.epochs: {choice: [1, 2], prior: 1, trust: 1}}",
+     "space.training.epochs.trust: 1 is not in (0, 1)"},
+    {"FirstNotSearched", 3, "search: {sampler: tpe, first: [{training.epoch: 1}]}",
+     "search.first[0].training.epoch: is not searched; did you mean 'training.epochs'?"},
+    {"FirstOutside", 3, "search: {sampler: tpe, first: [{training.epochs: 3}]}",
+     "search.first[0].training.epochs: 3 is not legal here; legal: 1, 2"},
+    {"FirstTwice", 3, "search: {sampler: tpe, first: [{training.epochs: 2}, {training.epochs: 2}]}",
+     "search.first[1]: is the same as search.first[0]; set search.repeats: true"},
+    {"FirstOnAGrid", 3, "search: {sampler: grid, first: [{training.epochs: 2}]}",
+     "search.first: is for samplers that choose"},
+    {"ImportOfItself", 3, "search: {sampler: tpe, import_from: [{study: s}]}",
+     "search.import_from[0].study: 's' is this study itself"},
+    {"ImportForRandom", 3, "search: {sampler: random, import_from: [{study: t}]}",
+     "search.import_from: the sampler random learns from no trials; use tpe"},
+    {"ImportMapsNothing", 3,
+     "search: {sampler: tpe, import_from: [{study: t, parameters: {training.epoch: "
+     "training.epochs}}]}",
+     "search.import_from[0].parameters.training.epoch: is not searched; did you mean"},
     // The space.
     {"NothingToDraw", kWholeFile,
      "study: s\ntraining: {dataset: {name: mnist}, rule: bp}\nsearch: {sampler: random}\n"
      "space: {}\n",
-     "sweep.yaml:4:1: space: is empty, and the random sampler has nothing to draw; for a single "
+     "sweep.yaml:4:1: space: is empty, and the sampler has nothing to choose; for a single "
      "configuration set search.sampler: grid"},
     {"ListOfLayersSearched", 4, "space: {training.network.layers: {choice: [conv]}}",
      "space.training.network.layers: is a list of groups of fields, which cannot be searched as a "
@@ -404,6 +454,26 @@ TEST(BadSpecs, PointsWithTheRandomSampler) {
       std::string(kSearchedRule) + "  training.forward.lr: {log: [0.1, 0.3], points: 3}\n";
   EXPECT_THAT(ParseAndCompleteStudy(text, "sweep.yaml").status().message(),
               HasSubstr("space.training.forward.lr: points is for the grid sampler only"));
+}
+
+TEST(BadSpecs, AFirstConfigurationMustSayWhatItsParametersDependOn) {
+  const auto first = [](const std::string& values) {
+    return ParseAndCompleteStudy(
+               "study: s\ntraining: {dataset: {name: mnist}, network: {hidden: [8]}}\n"
+               "space:\n  training.rule: {choice: [bp, dtp]}\n"
+               "  training.rule.dtp.sigma: {log: [0.1, 0.3], when: {training.rule: dtp}}\n"
+               "search: {first: [{" +
+                   values + "}]}\n",
+               "sweep.yaml")
+        .status();
+  };
+  TP_EXPECT_OK(first("training.rule: dtp, training.rule.dtp.sigma: 0.2"));
+  TP_EXPECT_OK(first("training.rule: bp"));
+  EXPECT_THAT(first("training.rule.dtp.sigma: 0.2").message(),
+              HasSubstr("search.first[0].training.rule.dtp.sigma: exists only where training.rule "
+                        "is dtp, which is not said here"));
+  EXPECT_THAT(first("training.rule: bp, training.rule.dtp.sigma: 0.2").message(),
+              HasSubstr("exists only where training.rule is dtp, and here it is bp"));
 }
 
 TEST(BadSpecs, AtMostTwentyErrorsAreListed) {

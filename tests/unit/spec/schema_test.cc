@@ -136,7 +136,7 @@ TEST(Describe, OnePathAndAllBelow) {
   ASSERT_EQ(conv.size(), 8u);
   EXPECT_EQ(conv[1].path, "training.network.layers[2].conv.channels");
   TP_ASSERT_OK_AND_ASSIGN(const auto sampler, DescribeFields("search.sampler"));
-  EXPECT_EQ(sampler[0].type, "one of grid, random");
+  EXPECT_EQ(sampler[0].type, "one of grid, random, sobol, tpe, gp, cma_es, nsga2");
   EXPECT_THAT(DescribeFields("training.epoch"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("did you mean 'epochs'?")));
 }
@@ -147,7 +147,7 @@ TEST(Describe, RulesAndSamplers) {
   EXPECT_EQ(rules[0].path, "bp");
   EXPECT_THAT(rules[0].comment, HasSubstr("Backpropagation"));
   const std::vector<Description> samplers = DescribeSamplers();
-  ASSERT_EQ(samplers.size(), 2u);
+  ASSERT_EQ(samplers.size(), 7u);
   EXPECT_EQ(samplers[1].path, "random");
   EXPECT_THAT(samplers[1].comment, HasSubstr("Independent draws"));
 }

@@ -85,6 +85,14 @@ const char* const kSpecs[] = {
     "{}",
     "study: \"a b: c # \\u00e9 \\x01 'x' \\\"y\\\"\"",
     "training: {}\nsearch: {sampler: {}}\nobjective: {}\nbudget: {trials: 9}",
+    "space: {training.epochs: {integer: [1, 9], prior: 3, trust: 0.9},\n"
+    "  training.network.hidden: {choice: [[8], [8, 8]], prior: [8]}}\n"
+    "search:\n"
+    "  sampler: {tpe: {model: univariate}}\n"
+    "  first: [{training.epochs: 3, training.network.hidden: [8, 8]}, {}]\n"
+    "  import_from: [{study: a}, {study: b, parameters: {training.epochs: training.seed}}]\n"
+    "further_objectives: [{metric: 'layer/update_norm[2]', goal: maximize}]\n"
+    "constraints: [{metric: seconds, at_most: 2.5}]",
     "training: {rule: {dtp: {feedback_activation: inverse_leaky_relu}}, trained_layers: [1, 2]}",
     "training: {forward: {lr: [1.0e-300, 0.1, 123456789.125], sgd: {momentum: 0.9}}, loss: mse}",
     "search: {sampler: grid, seed: 9007199254740991}",
@@ -108,6 +116,16 @@ TEST(Yaml, WhatIsWrittenReadsBackTheSame) {
     TP_ASSERT_OK(again) << written;
     EXPECT_TRUE(MessageDifferencer::Equals(*again, spec)) << written << "\n" << spec.DebugString();
   }
+}
+
+TEST(Yaml, ConfigurationsAreMapsByPath) {
+  const v1::StudySpec spec = Study("search: {first: [{training.epochs: 3, training.rule: dtp}]}");
+  ASSERT_EQ(spec.search().first_size(), 1);
+  ASSERT_EQ(spec.search().first(0).values_size(), 2);
+  EXPECT_EQ(spec.search().first(0).values(0).path(), "training.epochs");
+  EXPECT_EQ(spec.search().first(0).values(0).value().number_value(), 3);
+  EXPECT_EQ(spec.search().first(0).values(1).value().string_value(), "dtp");
+  EXPECT_THAT(ToYaml(spec), testing::HasSubstr("first:\n    - training.epochs: 3\n"));
 }
 
 TEST(Yaml, ACompletedSpecReadsBackAndIsCompleteAlready) {

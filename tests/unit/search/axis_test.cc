@@ -1,4 +1,4 @@
-#include "server/search/domain.h"
+#include "server/search/axis.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,19 +10,31 @@
 namespace tpsweep::server {
 namespace {
 
+using google::protobuf::Value;
+
 constexpr double kAlmostOne = 1 - 0x1p-53;
 
 v1::Parameter Parameter(const SpaceBuilder& builder) { return builder.Grid().space(0); }
 
+Value DrawValue(const v1::Parameter& parameter, double u) {
+  const Axis axis(parameter);
+  return axis.ToValue(axis.Draw(u));
+}
+
+double AtGrid(const v1::Parameter& parameter, int64_t index) {
+  const Axis axis(parameter);
+  return axis.ToValue(axis.GridCoordinate(index)).number_value();
+}
+
 std::vector<double> GridNumbers(const v1::Parameter& parameter) {
   std::vector<double> numbers;
-  for (int64_t i = 0; i < GridSize(parameter); ++i) {
-    numbers.push_back(GridValue(parameter, i).number_value());
+  for (int64_t i = 0; i < Axis(parameter).GridSize(); ++i) {
+    numbers.push_back(AtGrid(parameter, i));
   }
   return numbers;
 }
 
-TEST(DomainTest, DrawsStayWithinTheEnds) {
+TEST(AxisTest, DrawsStayWithinTheEnds) {
   for (const auto& [low, high] : {std::pair(1e-5, 1e-2), {0.1, 0.3}, {1e-300, 1e300}}) {
     const v1::Parameter log = Parameter(SpaceBuilder().Log("p", low, high));
     const v1::Parameter linear = Parameter(SpaceBuilder().Linear("p", low, high));
@@ -40,13 +52,13 @@ TEST(DomainTest, DrawsStayWithinTheEnds) {
   EXPECT_NEAR(DrawValue(widest, 0.5).number_value(), 0, 1e293);
 }
 
-TEST(DomainTest, TheMiddleOfALogIntervalIsTheGeometricMean) {
+TEST(AxisTest, TheMiddleOfALogIntervalIsTheGeometricMean) {
   const v1::Parameter parameter = Parameter(SpaceBuilder().Log("p", 1e-5, 1e-1));
   EXPECT_NEAR(DrawValue(parameter, 0.5).number_value(), 1e-3, 1e-15);
   EXPECT_NEAR(DrawValue(parameter, 0.25).number_value(), 1e-4, 1e-16);
 }
 
-TEST(DomainTest, WholeNumbersShareTheUnitIntervalEvenly) {
+TEST(AxisTest, WholeNumbersShareTheUnitIntervalEvenly) {
   const v1::Parameter parameter = Parameter(SpaceBuilder().Integer("p", -2, 1));
   const std::pair<double, double> expected[] = {
       {0, -2}, {0.2499, -2}, {0.25, -1}, {0.4999, -1}, {0.5, 0}, {0.75, 1}, {kAlmostOne, 1}};
@@ -55,7 +67,7 @@ TEST(DomainTest, WholeNumbersShareTheUnitIntervalEvenly) {
   }
 }
 
-TEST(DomainTest, ChoicesAndBooleansShareTheUnitIntervalEvenly) {
+TEST(AxisTest, ChoicesAndBooleansShareTheUnitIntervalEvenly) {
   const v1::Parameter choice =
       Parameter(SpaceBuilder().Choice("p", {Text("a"), Text("b"), Text("c")}));
   EXPECT_EQ(DrawValue(choice, 0).string_value(), "a");
@@ -66,7 +78,7 @@ TEST(DomainTest, ChoicesAndBooleansShareTheUnitIntervalEvenly) {
   EXPECT_TRUE(DrawValue(boolean, 0.5).bool_value());
 }
 
-TEST(DomainTest, GridsOfIntervalsHaveExactEnds) {
+TEST(AxisTest, GridsOfIntervalsHaveExactEnds) {
   EXPECT_THAT(GridNumbers(Parameter(SpaceBuilder().Linear("p", 0.1, 0.3, 3))),
               testing::ElementsAre(0.1, testing::DoubleEq(0.2), 0.3));
   EXPECT_THAT(GridNumbers(Parameter(SpaceBuilder().Log("p", 1e-5, 1e-2, 4))),
@@ -76,7 +88,7 @@ TEST(DomainTest, GridsOfIntervalsHaveExactEnds) {
               testing::ElementsAre(1e-5));
 }
 
-TEST(DomainTest, GridsOfIntegersAreWholeAndDistinct) {
+TEST(AxisTest, GridsOfIntegersAreWholeAndDistinct) {
   EXPECT_THAT(GridNumbers(Parameter(SpaceBuilder().Integer("p", -1, 2))),
               testing::ElementsAre(-1, 0, 1, 2));
   EXPECT_THAT(GridNumbers(Parameter(SpaceBuilder().Integer("p", 1, 8, 3))),
@@ -91,6 +103,50 @@ TEST(DomainTest, GridsOfIntegersAreWholeAndDistinct) {
       EXPECT_EQ(numbers[i], std::trunc(numbers[i]));
     }
   }
+}
+
+TEST(AxisTest, ValuesAndCoordinatesGoBothWays) {
+  const v1::Parameter parameters[] = {
+      Parameter(SpaceBuilder().Linear("p", -3, 7)), Parameter(SpaceBuilder().Log("p", 1e-5, 1e-1)),
+      Parameter(SpaceBuilder().Integer("p", -2, 9)),
+      Parameter(SpaceBuilder().Choice("p", {Text("a"), Text("b"), Number(3)})),
+      Parameter(SpaceBuilder().Boolean("p"))};
+  for (const v1::Parameter& parameter : parameters) {
+    const Axis axis(parameter);
+    for (const double u : {0.0, 0.1, 0.3, 0.5, 0.77, kAlmostOne}) {
+      const double coordinate = axis.Draw(u);
+      EXPECT_NEAR(axis.ToCoordinate(axis.ToValue(coordinate)), coordinate, 1e-12)
+          << parameter.ShortDebugString();
+    }
+  }
+}
+
+TEST(AxisTest, ValuesOutsideTheDomainHaveNoCoordinate) {
+  const Axis number(Parameter(SpaceBuilder().Log("p", 1e-5, 1e-1)));
+  EXPECT_TRUE(IsAbsent(number.ToCoordinate(Number(0.2))));
+  EXPECT_TRUE(IsAbsent(number.ToCoordinate(Text("0.01"))));
+  const Axis integer(Parameter(SpaceBuilder().Integer("p", 1, 8)));
+  EXPECT_TRUE(IsAbsent(integer.ToCoordinate(Number(2.5))));
+  const Axis choice(Parameter(SpaceBuilder().Choice("p", {Text("a")})));
+  EXPECT_TRUE(IsAbsent(choice.ToCoordinate(Text("b"))));
+}
+
+// With trust 0.6 in the middle: 0.4 x uniform + 0.6 x a normal with deviation 0.1.
+TEST(AxisTest, APriorBendsTheDraws) {
+  const Axis axis(Parameter(SpaceBuilder().Linear("p", 0, 1).Prior(Number(0.5), 0.6)));
+  EXPECT_NEAR(axis.Draw(0.5), 0.5, 1e-9);
+  // Phi(-1) = 0.158655: where the distribution function of the mixture is at 0.4.
+  EXPECT_NEAR(axis.Draw(0.4 * 0.4 + 0.6 * 0.158655), 0.4, 1e-5);
+  EXPECT_NEAR(axis.PriorDensity(0.5), 0.4 + 0.6 * 3.98942, 1e-4);
+  EXPECT_NEAR(axis.PriorDensity(0), 0.4, 1e-4);
+  const Axis choice(Parameter(
+      SpaceBuilder().Choice("p", {Text("a"), Text("b"), Text("c")}).Prior(Text("b"), 0.4)));
+  EXPECT_EQ(choice.Draw(0.39), 1);
+  EXPECT_EQ(choice.Draw(0.41), 0);
+  EXPECT_EQ(choice.Draw(0.61), 1);
+  EXPECT_EQ(choice.Draw(0.81), 2);
+  EXPECT_NEAR(choice.PriorDensity(1), 0.6 + 0.4 * 3, 1e-12);
+  EXPECT_NEAR(choice.PriorDensity(0), 0.6, 1e-12);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "server/search/grid_sampler.h"
+#include "server/search/grid.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,22 +18,20 @@ using ::testing::ElementsAre;
 
 // "path=value path=value" of every configuration, in order.
 std::vector<std::string> Configurations(const SpaceBuilder& space) {
-  const std::unique_ptr<Sampler> sampler = MakeGridSampler(space.Grid());
+  const SearchSpace searched(space.Grid());
+  const Grid grid(searched);
   std::vector<std::string> all;
-  for (int64_t n = 0; n < sampler->TrialCount(); ++n) {
-    const std::optional<Configuration> configuration = sampler->Propose(n, {});
-    all.push_back(configuration
-                      ? absl::StrJoin(*configuration, " ",
-                                      [](std::string* out, const v1::Assignment& assignment) {
-                                        absl::StrAppend(out, assignment.path(), "=",
-                                                        spec::ToText(assignment.value()));
-                                      })
-                      : "none");
+  for (int64_t n = 0; n < grid.size(); ++n) {
+    all.push_back(absl::StrJoin(searched.ToConfiguration(grid.At(n)), " ",
+                                [](std::string* out, const v1::Assignment& assignment) {
+                                  absl::StrAppend(out, assignment.path(), "=",
+                                                  spec::ToText(assignment.value()));
+                                }));
   }
   return all;
 }
 
-TEST(GridSamplerTest, TheLastParameterChangesFastest) {
+TEST(GridTest, TheLastParameterChangesFastest) {
   EXPECT_THAT(
       Configurations(
           SpaceBuilder().Choice("a", {Text("x"), Text("y")}).Integer("b", 1, 3).Boolean("c")),
@@ -42,11 +40,11 @@ TEST(GridSamplerTest, TheLastParameterChangesFastest) {
                   "a=y b=2 c=false", "a=y b=2 c=true", "a=y b=3 c=false", "a=y b=3 c=true"));
 }
 
-TEST(GridSamplerTest, AnEmptySpaceHasOneConfiguration) {
+TEST(GridTest, AnEmptySpaceHasOneConfiguration) {
   EXPECT_THAT(Configurations(SpaceBuilder()), ElementsAre(""));
 }
 
-TEST(GridSamplerTest, AParameterCountsOnlyWhereItExists) {
+TEST(GridTest, AParameterCountsOnlyWhereItExists) {
   EXPECT_THAT(
       Configurations(SpaceBuilder()
                          .Choice("rule", {Text("bp"), Text("dtp"), Text("ddtp")})
@@ -58,7 +56,7 @@ TEST(GridSamplerTest, AParameterCountsOnlyWhereItExists) {
                   "rule=dtp sigma=2 bias=true", "rule=ddtp bias=false", "rule=ddtp bias=true"));
 }
 
-TEST(GridSamplerTest, ConditionsMayNameParametersBelow) {
+TEST(GridTest, ConditionsMayNameParametersBelow) {
   EXPECT_THAT(Configurations(SpaceBuilder()
                                  .Integer("sigma", 1, 2)
                                  .When("rule", {Text("dtp")})
@@ -66,7 +64,7 @@ TEST(GridSamplerTest, ConditionsMayNameParametersBelow) {
               ElementsAre("rule=bp", "sigma=1 rule=dtp", "sigma=2 rule=dtp"));
 }
 
-TEST(GridSamplerTest, ConditionsChain) {
+TEST(GridTest, ConditionsChain) {
   EXPECT_THAT(Configurations(SpaceBuilder()
                                  .Boolean("a")
                                  .Boolean("b")
@@ -76,14 +74,14 @@ TEST(GridSamplerTest, ConditionsChain) {
               ElementsAre("a=false", "a=true b=false c=7", "a=true b=false c=8", "a=true b=true"));
 }
 
-TEST(GridSamplerTest, NamedValuesBetweenOthersKeepTheirPlace) {
+TEST(GridTest, NamedValuesBetweenOthersKeepTheirPlace) {
   EXPECT_THAT(Configurations(
                   SpaceBuilder().Integer("n", 0, 5).Boolean("b").When("n", {Number(1), Number(4)})),
               ElementsAre("n=0", "n=1 b=false", "n=1 b=true", "n=2", "n=3", "n=4 b=false",
                           "n=4 b=true", "n=5"));
 }
 
-TEST(GridSamplerTest, AValueThatTheGridSkipsIsNeverMet) {
+TEST(GridTest, AValueThatTheGridSkipsIsNeverMet) {
   EXPECT_THAT(
       Configurations(SpaceBuilder().Integer("n", 0, 10, 2).Boolean("b").When("n", {Number(5)})),
       ElementsAre("n=0", "n=10"));
@@ -91,7 +89,7 @@ TEST(GridSamplerTest, AValueThatTheGridSkipsIsNeverMet) {
 
 // The definition, without any counting: all combinations of all values, those of
 // absent parameters taken out, each kept once.
-TEST(GridSamplerTest, AgreesWithPlainEnumeration) {
+TEST(GridTest, AgreesWithPlainEnumeration) {
   const SpaceBuilder space = SpaceBuilder()
                                  .Choice("a", {Text("p"), Text("q"), Text("r")})
                                  .Integer("b", 1, 4)
@@ -124,27 +122,23 @@ TEST(GridSamplerTest, AgreesWithPlainEnumeration) {
   EXPECT_EQ(std::set<std::string>(found.begin(), found.end()), expected);
 }
 
-TEST(GridSamplerTest, AMillionPointsAreNotWrittenOut) {
-  const std::unique_ptr<Sampler> sampler =
-      MakeGridSampler(SpaceBuilder().Linear("a", 0, 1, 1000).Linear("b", 0, 1, 1000).Grid());
-  EXPECT_EQ(sampler->TrialCount(), 1'000'000);
-  const std::optional<Configuration> last = sampler->Propose(999'999, {});
-  ASSERT_TRUE(last.has_value());
-  EXPECT_EQ((*last)[0].value().number_value(), 1);
-  EXPECT_EQ((*last)[1].value().number_value(), 1);
-  const std::optional<Configuration> another = sampler->Propose(999, {});
-  EXPECT_EQ((*another)[0].value().number_value(), 0);
-  EXPECT_EQ((*another)[1].value().number_value(), 1);
+TEST(GridTest, AMillionPointsAreNotWrittenOut) {
+  const SearchSpace space(SpaceBuilder().Linear("a", 0, 1, 1000).Linear("b", 0, 1, 1000).Grid());
+  const Grid grid(space);
+  EXPECT_EQ(grid.size(), 1'000'000);
+  EXPECT_THAT(grid.At(999'999), ElementsAre(1, 1));
+  EXPECT_THAT(grid.At(999), ElementsAre(0, 1));
 }
 
 // 2^12 combinations of conditions, but few states to count.
-TEST(GridSamplerTest, IndependentConditionsAreCountedApart) {
+TEST(GridTest, IndependentConditionsAreCountedApart) {
   SpaceBuilder space;
   for (int i = 0; i < 12; ++i) {
     space.Boolean(absl::StrCat("switch", i));
     space.Boolean(absl::StrCat("value", i)).When(absl::StrCat("switch", i), {Bool(true)});
   }
-  EXPECT_EQ(MakeGridSampler(space.Grid())->TrialCount(), 531'441);  // 3^12
+  const SearchSpace searched(space.Grid());
+  EXPECT_EQ(Grid(searched).size(), 531'441);  // 3^12
 }
 
 }  // namespace

@@ -1,0 +1,84 @@
+#include "server/search/history.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+namespace tpsweep::server {
+
+History::History(const SearchSpace& space, const v1::StudySpec& spec)
+    : space_(space), dimensions_(static_cast<size_t>(space.size())) {
+  const auto sign = [](const v1::Objective& objective) {
+    return objective.goal() == v1::GOAL_MAXIMIZE ? -1.0 : 1.0;
+  };
+  signs_.push_back(sign(spec.objective()));
+  for (const v1::Objective& objective : spec.further_objectives()) {
+    signs_.push_back(sign(objective));
+  }
+  for (const v1::Constraint& constraint : spec.constraints()) {
+    bounds_.push_back(constraint.at_most());
+  }
+}
+
+void History::Import(const v1::Trial& trial) {
+  AddRow(trial);
+  ++num_imported_;
+  Measure(num_rows() - 1, trial);
+}
+
+void History::Add(const v1::Trial& trial) { AddRow(trial); }
+
+void History::End(const v1::Trial& trial) {
+  Measure(num_imported_ + static_cast<int>(trial.number()), trial);
+}
+
+void History::AddRow(const v1::Trial& trial) {
+  const Point point = space_.ToPoint(trial.parameters());
+  points_.insert(points_.end(), point.begin(), point.end());
+  outcomes_.push_back(Outcome::kPending);
+  objectives_.resize(objectives_.size() + signs_.size(), kAbsent);
+  violations_.push_back(0);
+}
+
+void History::Measure(int row, const v1::Trial& trial) {
+  Outcome& outcome = outcomes_[At(row)];
+  outcome = Outcome::kNone;
+  if (trial.state() == v1::TRIAL_STATE_CANCELLED) return;
+  ++num_ended_;
+  outcome = Outcome::kBad;
+  if (trial.state() != v1::TRIAL_STATE_SUCCEEDED || !trial.has_objective()) return;
+  std::vector<double> values = {trial.objective()};
+  values.insert(values.end(), trial.further_objectives().begin(), trial.further_objectives().end());
+  if (values.size() != signs_.size()) return;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!std::isfinite(values[i])) return;
+    objectives_[At(row) * signs_.size() + i] = signs_[i] * values[i];
+  }
+  double violation = 0;
+  for (size_t i = 0; i < bounds_.size(); ++i) {
+    const double value = static_cast<int>(i) < trial.constraints_size()
+                             ? trial.constraints(static_cast<int>(i))
+                             : NAN;
+    if (!std::isfinite(value)) return;
+    // In parts of the bound, so that constraints of any scale add up.
+    violation += std::max(0.0, value - bounds_[i]) / std::max(1e-12, std::abs(bounds_[i]));
+  }
+  violations_[At(row)] = violation;
+  outcome = Outcome::kMeasured;
+}
+
+std::vector<int> History::Ranked() const {
+  std::vector<int> rows;
+  rows.reserve(static_cast<size_t>(num_ended_));
+  for (int row = 0; row < num_rows(); ++row) {
+    if (outcome(row) == Outcome::kMeasured || outcome(row) == Outcome::kBad) rows.push_back(row);
+  }
+  const auto key = [this](int row) {
+    const bool is_bad = outcome(row) == Outcome::kBad;
+    return std::tuple(is_bad, violation(row), is_bad ? 0 : objectives(row)[0], row);
+  };
+  std::sort(rows.begin(), rows.end(), [&key](int a, int b) { return key(a) < key(b); });
+  return rows;
+}
+
+}  // namespace tpsweep::server

@@ -1,0 +1,5 @@
+if(TPSWEEP_BENCH)
+  find_package(benchmark REQUIRED)
+  tp_binary(NAME sampler_bench SRCS sampler_bench.cc DEPS server_search benchmark::benchmark)
+  tp_binary(NAME sampler_quality SRCS sampler_quality.cc test_functions.cc DEPS server_search)
+endif()
