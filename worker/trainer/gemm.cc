@@ -139,18 +139,26 @@ void MultiplyBlock(const Product<S>& p, size_t begin, size_t rows, size_t first,
   }
 }
 
+// A sum of no terms.
+template <class S>
+void StoreAddend(const Product<S>& p) {
+  for (size_t j = 0; j < p.n; ++j) {
+    for (size_t i = 0; i < p.m; ++i) {
+      p.c[i + j * p.ldc] = p.add == nullptr ? S{0} : p.beta * p.add[i + j * p.add_next_j];
+    }
+  }
+}
+
 template <class S>
 void Multiply(const Product<S>& p) {
-  const size_t depth = CeilDiv(p.k, std::max<size_t>(1, CeilDiv(p.k, kMaxDepth)));
+  const size_t depth = CeilDiv(p.k, CeilDiv(p.k, kMaxDepth));
   const size_t panel = GetKernels<S>().gemm.panel_rows;
-  const size_t max_rows = kBlockBytes / sizeof(S) / std::max<size_t>(1, depth) / panel * panel;
+  const size_t max_rows = kBlockBytes / sizeof(S) / depth / panel * panel;
   const size_t rows = CeilDiv(CeilDiv(p.m, CeilDiv(p.m, max_rows)), panel) * panel;
   for (size_t i = 0; i < p.m; i += rows) {
-    size_t first = 0;
-    do {
+    for (size_t first = 0; first < p.k; first += depth) {
       MultiplyBlock(p, i, std::min(rows, p.m - i), first, std::min(depth, p.k - first));
-      first += depth;
-    } while (first < p.k);
+    }
   }
 }
 
@@ -165,6 +173,7 @@ void MultiplyInTiles(const Product<S>& p) {
   const double work =
       static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
   CountMultiplyAdds(static_cast<int64_t>(work));
+  if (p.k == 0) return StoreAddend(p);
   const bool cut_rows = p.m > p.n;
   const size_t width = std::max(p.m, p.n);
   const size_t num_tiles =

@@ -13,8 +13,8 @@ namespace tpsweep::trainer {
 // for every number of C.
 template <class S>
 struct GemmColumns {
-  size_t rows, depth;
-  size_t columns;  // that are stored: at most those of the loop
+  size_t rows, depth;  // at least 1
+  size_t columns;      // that are stored: at most those of the loop
   const S* packed_a;
   // b(k, j) = b[k b_next_k + j b_next_j], for all columns of the loop.
   const S* b;
