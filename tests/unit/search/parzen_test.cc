@@ -45,7 +45,8 @@ TEST(ParzenTest, DensitiesOfAChoiceSumToTheNumberOfValues) {
 // One kernel at 0.5 with width 0.2 (what the narrowest of one trial, 1/3, allows is wider)
 // and the prior.
 TEST(ParzenTest, OneKernelByHand) {
-  const ParzenAxis parzen = ParzenAxis::BySpread(Number01(), {0.5}, 0.1);
+  const Axis axis = Number01();
+  const ParzenAxis parzen = ParzenAxis::BySpread(axis, {0.5}, 0.1);
   const double width = 1.0 / 3;
   const double inside = std::erf(0.5 / width / std::sqrt(2));
   const double peak = 1 / (width * std::sqrt(2 * M_PI) * inside);
