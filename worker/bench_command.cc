@@ -1,6 +1,5 @@
 #include "worker/bench_command.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -15,9 +14,9 @@
 #include "common/status_macros.h"
 #include "common/training/known_data.h"
 #include "common/training/layer_shapes.h"
-#include "presets/presets.h"
 #include "worker/bench/machine.h"
 #include "worker/bench/training_speed.h"
+#include "worker/preset_training.h"
 #include "worker/trainer/data/data_set.h"
 #include "worker/trainer/kernels.h"
 #include "worker/trainer/learning_rule.h"
@@ -66,13 +65,9 @@ absl::StatusOr<std::vector<Case>> Cases(const BenchOptions& options) {
   } else {
     for (const char* preset :
          {"fashion_mnist_BP", "fashion_mnist_DTP", "fashion_mnist_DDTPlinear"}) {
-      const auto all = presets::Presets();
-      const auto file = std::find_if(
-          all.begin(), all.end(), [&](const presets::File& entry) { return entry.name == preset; });
-      TP_ASSIGN_OR_RETURN(const v1::StudySpec study,
-                          spec::ParseAndCompleteStudy(file->text, preset));
+      TP_ASSIGN_OR_RETURN(const v1::TrainingSpec training, PresetTraining(preset));
       for (const v1::Precision precision : {v1::PRECISION_FLOAT32, v1::PRECISION_FLOAT64}) {
-        specs.push_back(study.training());
+        specs.push_back(training);
         specs.back().set_precision(precision);
         TP_RETURN_IF_ERROR(spec::Complete(specs.back()));
       }

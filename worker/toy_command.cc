@@ -1,33 +1,24 @@
 #include "worker/toy_command.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
-#include "common/spec/validate.h"
-#include "common/spec/yaml.h"
 #include "common/status_macros.h"
-#include "presets/presets.h"
+#include "worker/preset_training.h"
 #include "worker/toy/toy.h"
 
 namespace tpsweep {
 namespace {
 
-// The training spec of a preset, as its one trial would have it.
 absl::StatusOr<ToyMethod> MethodOf(const std::string& name, const std::string& preset) {
-  const auto all = presets::Presets();
-  const auto file = std::find_if(all.begin(), all.end(),
-                                 [&](const presets::File& entry) { return entry.name == preset; });
-  TP_ASSIGN_OR_RETURN(const v1::StudySpec study, spec::ParseAndCompleteStudy(file->text, preset));
-  v1::TrainingSpec training = study.training();
-  training.set_seed(study.search().seed());
-  TP_RETURN_IF_ERROR(spec::Complete(training));
-  return ToyMethod{name, training};
+  TP_ASSIGN_OR_RETURN(v1::TrainingSpec training, PresetTraining(preset));
+  return ToyMethod{name, std::move(training)};
 }
 
 absl::StatusOr<ToyResult> Run(const ToyOptions& options) {

@@ -4,5 +4,5 @@ if(TPSWEEP_BENCH)
   tp_binary(NAME gait_step_bench SRCS gait_step_bench.cc DEPS trainer_core benchmark::benchmark)
   tp_binary(NAME inversion_bench SRCS inversion_bench.cc DEPS trainer_core benchmark::benchmark)
   tp_binary(NAME training_speed_bench SRCS training_speed_bench.cc
-            DEPS worker_bench common_spec tpsweep_presets absl::algorithm_container absl::str_format)
+            DEPS worker_bench preset_training common_spec absl::str_format)
 endif()

@@ -7,20 +7,17 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/algorithm/container.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
 #include "common/spec/validate.h"
-#include "common/spec/yaml.h"
 #include "common/status_macros.h"
 #include "common/training/known_data.h"
-#include "presets/presets.h"
 #include "worker/bench/machine.h"
 #include "worker/bench/training_speed.h"
+#include "worker/preset_training.h"
 #include "worker/trainer/kernels.h"
 
 namespace tpsweep {
@@ -63,12 +60,7 @@ std::vector<Row> Rows() {
 }
 
 absl::Status Measure(const Row& row, int repetitions) {
-  const auto presets = presets::Presets();
-  const auto file = absl::c_find_if(
-      presets, [&row](const presets::File& entry) { return entry.name == row.preset; });
-  TP_ASSIGN_OR_RETURN(const v1::StudySpec study,
-                      spec::ParseAndCompleteStudy(file->text, row.preset));
-  v1::TrainingSpec training = study.training();
+  TP_ASSIGN_OR_RETURN(v1::TrainingSpec training, PresetTraining(row.preset));
   training.set_precision(row.precision);
   if (row.change) row.change(training);
   TP_RETURN_IF_ERROR(spec::Complete(training));
