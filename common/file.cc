@@ -4,11 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/status_macros.h"
 
 namespace tpsweep {
 namespace {
@@ -29,11 +32,6 @@ class Descriptor {
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int fd() const { return fd_; }
-  int Close() {
-    const int result = close(fd_);
-    fd_ = -1;
-    return result;
-  }
 
  private:
   int fd_;
@@ -66,30 +64,70 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
   return bytes;
 }
 
-absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes) {
-  const std::string scratch = absl::StrCat(path, ".", getpid(), ".tmp");
-  Descriptor file(open(scratch.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (file.fd() < 0) return ErrnoStatus("create", scratch);
-  absl::Status status;
-  while (status.ok() && !bytes.empty()) {
-    const ssize_t put = write(file.fd(), bytes.data(), bytes.size());
+absl::StatusOr<std::string> ReadFileRange(const std::string& path, int64_t offset, int64_t size) {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.fd() < 0) return ErrnoStatus("open", path);
+  std::string bytes(static_cast<size_t>(size), '\0');
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t got = pread(file.fd(), bytes.data() + done, bytes.size() - done,
+                              offset + static_cast<int64_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return ErrnoStatus("read", path);
+    if (got == 0) break;
+    done += static_cast<size_t>(got);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
+  static std::atomic<uint64_t> count = 0;
+  std::string scratch = absl::StrCat(path, ".", getpid(), ".", ++count, ".tmp");
+  const int fd = open(scratch.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return ErrnoStatus("create", scratch);
+  return AtomicFile(path, std::move(scratch), fd);
+}
+
+AtomicFile::AtomicFile(std::string path, std::string scratch, int fd)
+    : path_(std::move(path)), scratch_(std::move(scratch)), fd_(fd) {}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      scratch_(std::move(other.scratch_)),
+      fd_(std::exchange(other.fd_, -1)) {}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ < 0) return;
+  close(fd_);
+  unlink(scratch_.c_str());
+}
+
+absl::Status AtomicFile::Append(absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = write(fd_, bytes.data(), bytes.size());
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) status = ErrnoStatus("write", scratch);
-    if (put > 0) bytes.remove_prefix(static_cast<size_t>(put));
+    if (put < 0) return ErrnoStatus("write", scratch_);
+    bytes.remove_prefix(static_cast<size_t>(put));
   }
-  if (status.ok() && fsync(file.fd()) != 0) status = ErrnoStatus("make durable", scratch);
-  if (file.Close() != 0 && status.ok()) status = ErrnoStatus("close", scratch);
-  if (status.ok() && rename(scratch.c_str(), path.c_str()) != 0)
-    status = ErrnoStatus("rename", path);
-  if (!status.ok()) {
-    unlink(scratch.c_str());
-    return status;
-  }
-  std::string folder = std::filesystem::path(path).parent_path().string();
+  return absl::OkStatus();
+}
+
+absl::Status AtomicFile::Commit() {
+  if (fsync(fd_) != 0) return ErrnoStatus("make durable", scratch_);
+  if (rename(scratch_.c_str(), path_.c_str()) != 0) return ErrnoStatus("rename", path_);
+  close(std::exchange(fd_, -1));
+  std::string folder = std::filesystem::path(path_).parent_path().string();
   if (folder.empty()) folder = ".";
   const Descriptor parent(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (parent.fd() < 0 || fsync(parent.fd()) != 0) return ErrnoStatus("make durable", folder);
   return absl::OkStatus();
+}
+
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes) {
+  TP_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+  TP_RETURN_IF_ERROR(file.Append(bytes));
+  return file.Commit();
 }
 
 }  // namespace tpsweep

@@ -16,8 +16,33 @@ namespace tpsweep {
 //   kUnavailable       cannot be read
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes = int64_t{1} << 32);
 
-// Writes `bytes` under another name, makes them durable (fsync of file and
-// folder) and renames: the file is there whole, or as it was before.
+// Reads at most `size` bytes from `offset` on; fewer only at the end. kNotFound,
+// kUnavailable.
+absl::StatusOr<std::string> ReadFileRange(const std::string& path, int64_t offset, int64_t size);
+
+// A file that comes in pieces. They go into a scratch file beside it (PATH.*.tmp),
+// which is made durable (fsync of file and folder) and renamed at the end: the file
+// is there whole, or as it was before. Without a Commit that returned OK the scratch
+// file goes. Errors are kUnavailable.
+class AtomicFile {
+ public:
+  static absl::StatusOr<AtomicFile> Create(const std::string& path);
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  ~AtomicFile();
+
+  absl::Status Append(absl::string_view bytes);
+  absl::Status Commit();
+
+ private:
+  AtomicFile(std::string path, std::string scratch, int fd);
+
+  std::string path_;
+  std::string scratch_;
+  int fd_;  // -1: committed, or moved away
+};
+
+// All of it at once.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes);
 
 }  // namespace tpsweep

@@ -16,6 +16,8 @@
 #include "server/coordinator/ticker.h"
 #include "server/rpc/rpc_server.h"
 #include "server/server_flags.h"
+#include "server/store/folder_checkpoints.h"
+#include "server/store/memory_checkpoints.h"
 #include "server/store/memory_store.h"
 #include "server/store/sqlite_store.h"
 
@@ -38,6 +40,11 @@ absl::StatusOr<std::unique_ptr<Store>> OpenStore(const std::string& path) {
   return SqliteStore::Open(path);
 }
 
+absl::StatusOr<std::unique_ptr<CheckpointStore>> OpenCheckpoints(const ServerFlags& flags) {
+  if (flags.store == "memory") return std::make_unique<MemoryCheckpoints>();
+  return FolderCheckpoints::Open(flags.checkpoints);
+}
+
 // All threads inherit the mask, so that only Wait gets these.
 sigset_t BlockSignals() {
   std::signal(SIGPIPE, SIG_IGN);
@@ -53,12 +60,14 @@ absl::Status Run(const ServerFlags& flags) {
   const sigset_t signals = BlockSignals();
   Clock& clock = Clock::Real();
   TP_ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, OpenStore(flags.store));
+  TP_ASSIGN_OR_RETURN(const std::unique_ptr<CheckpointStore> checkpoints, OpenCheckpoints(flags));
   StoreWriter writer({}, *store, clock);
   CoordinatorOptions options;
   options.lease_ttl = flags.lease_ttl;
+  options.checkpoint_quota = flags.checkpoint_quota;
   options.version = TPSWEEP_VERSION;
   TP_ASSIGN_OR_RETURN(const std::unique_ptr<Coordinator> coordinator,
-                      Coordinator::Open(options, *store, writer, clock));
+                      Coordinator::Open(options, *store, *checkpoints, writer, clock));
   RpcServer rpc(*store, writer, *coordinator);
   writer.Start();
   auto ticker = std::make_unique<Ticker>(clock, std::min(flags.lease_ttl / 8, absl::Seconds(1)),

@@ -48,11 +48,18 @@ bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status) {
   app.set_version_flag("--version", TPSWEEP_VERSION);
   flags.store = DefaultStore();
   std::string lease_ttl = "30s";
+  double checkpoint_quota = 20;
   std::string log_level = "info";
   app.add_option("--listen", flags.listen.address, "Address and port; port 0 takes any free one")
       ->capture_default_str();
   app.add_option("--store", flags.store,
                  "SQLite file, created if it is not there; 'memory' forgets all at the end")
+      ->capture_default_str();
+  app.add_option("--checkpoints", flags.checkpoints,
+                 "Folder for the checkpoints of runs; by default STORE.checkpoints");
+  app.add_option("--checkpoint-quota", checkpoint_quota,
+                 "What all checkpoints together may take, in GiB")
+      ->check(CLI::Range(0.001, 1e6))
       ->capture_default_str();
   app.add_option("--port-file", flags.port_file,
                  "File that gets HOST:PORT once the server is ready");
@@ -75,6 +82,9 @@ bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status) {
     return false;
   }
   absl::ParseDuration(lease_ttl, &flags.lease_ttl);
+  constexpr double kGib = 1 << 30;
+  flags.checkpoint_quota = static_cast<int64_t>(checkpoint_quota * kGib);
+  if (flags.checkpoints.empty()) flags.checkpoints = flags.store + ".checkpoints";
   flags.log_level = kLevels.at(log_level);
   return true;
 }

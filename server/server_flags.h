@@ -1,6 +1,7 @@
 // The flags of tpsweep-server.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/time/time.h"
@@ -13,6 +14,9 @@ struct ServerFlags {
   ListenOptions listen;
   // Path of an SQLite file, or "memory".
   std::string store;
+  // Folder of the checkpoints. Empty: beside the store.
+  std::string checkpoints;
+  int64_t checkpoint_quota = 0;  // bytes
   // Gets the address once the server is ready.
   std::string port_file;
   absl::Duration lease_ttl = absl::Seconds(30);

@@ -38,7 +38,7 @@ void Add(CLI::App& app, Command& chosen, const char* verb, const char* help, Met
 }  // namespace
 
 void AddStateChanges(CLI::App& app, Command& chosen) {
-  Add(app, chosen, "pause", "Start no more runs of a study; running ones go on to their end",
+  Add(app, chosen, "pause", "Stop the runs of a study where they are, until it is resumed",
       &Connection::Stub::PauseStudy);
   Add(app, chosen, "resume", "Let a paused study go on", &Connection::Stub::ResumeStudy);
   Add(app, chosen, "cancel", "End a study: what has not ended is cancelled",

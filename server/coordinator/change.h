@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "google/protobuf/timestamp.pb.h"
+#include "server/store/checkpoint_store.h"
 #include "server/store/store.h"
 #include "tpsweep/v1/worker_service.pb.h"
 
@@ -42,6 +43,8 @@ struct Change {
     v1::Ack ack;
   };
   std::vector<PendingAck> acks;
+  // Checkpoints that are of no use when it is durable.
+  std::vector<CheckpointName> garbage;
 };
 
 inline google::protobuf::Timestamp ToProto(absl::Time time) {

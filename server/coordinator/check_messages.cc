@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "common/names.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
 
 namespace tpsweep::server {
@@ -21,6 +22,7 @@ constexpr int kMaxMeasurements = 10'000;
 constexpr int kMaxScalars = 1000;
 constexpr int kMaxVectors = 200;
 constexpr int kMaxVectorItems = 10'000;
+constexpr int64_t kMaxCheckpointBytes = int64_t{16} << 30;
 
 // For messages: foreign text is quoted and cut.
 std::string Quoted(absl::string_view text) {
@@ -81,6 +83,14 @@ absl::Status CheckMeasurement(const v1::Measurement& measurement) {
 
 }  // namespace
 
+std::string CutMessage(const std::string& text) {
+  constexpr size_t kMaxMessage = 4096;
+  if (text.size() <= kMaxMessage) return text;
+  size_t end = kMaxMessage;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return absl::StrCat(text.substr(0, end), "...");
+}
+
 absl::Status Check(const v1::Hello& hello) {
   if (hello.protocol_version() != kProtocolVersion) {
     return absl::FailedPreconditionError(
@@ -116,7 +126,18 @@ absl::Status Check(const v1::Report& report) {
   for (const v1::Measurement& measurement : report.measurements()) {
     TP_RETURN_IF_ERROR(CheckMeasurement(measurement));
   }
-  return absl::OkStatus();
+  return report.has_checkpoint() ? Check(report.checkpoint()) : absl::OkStatus();
+}
+
+absl::Status Check(const v1::Checkpoint& checkpoint) {
+  constexpr int64_t kMax = int64_t{1} << 62;
+  TP_RETURN_IF_ERROR(CheckRange("checkpoint.number", checkpoint.number(), 1, kMax));
+  TP_RETURN_IF_ERROR(CheckRange("checkpoint.epoch", checkpoint.epoch(), 0, kMax));
+  TP_RETURN_IF_ERROR(CheckRange("checkpoint.sequence", checkpoint.sequence(), 0, kMax));
+  TP_RETURN_IF_ERROR(CheckRange("checkpoint.bytes", checkpoint.bytes(), 1, kMaxCheckpointBytes));
+  if (IsSha256(checkpoint.sha256())) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("checkpoint.sha256: ", Quoted(checkpoint.sha256()),
+                                                 " is not 64 lower-case hexadecimal digits"));
 }
 
 absl::Status Check(const v1::Completion& completion) {
@@ -130,12 +151,13 @@ absl::Status Check(const v1::Completion& completion) {
     case v1::ATTEMPT_OUTCOME_INFEASIBLE:
     case v1::ATTEMPT_OUTCOME_FAILED:
     case v1::ATTEMPT_OUTCOME_PREEMPTED:
+    case v1::ATTEMPT_OUTCOME_PAUSED:
     case v1::ATTEMPT_OUTCOME_CANCELLED:
       return absl::OkStatus();
     default:
       return absl::InvalidArgumentError(
           absl::StrCat("completion.outcome: ", static_cast<int>(completion.outcome()),
-                       " is not COMPLETED, INFEASIBLE, FAILED, PREEMPTED or CANCELLED"));
+                       " is not COMPLETED, INFEASIBLE, FAILED, PREEMPTED, PAUSED or CANCELLED"));
   }
 }
 

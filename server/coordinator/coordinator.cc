@@ -44,17 +44,22 @@ absl::Status NoSuchStudy(absl::string_view study) {
 
 }  // namespace
 
-Coordinator::Coordinator(CoordinatorOptions options, Store& store, StoreWriter& writer,
-                         Clock& clock)
-    : options_(std::move(options)), store_(store), writer_(writer), clock_(clock) {}
+Coordinator::Coordinator(CoordinatorOptions options, Store& store, CheckpointStore& checkpoints,
+                         StoreWriter& writer, Clock& clock)
+    : options_(std::move(options)),
+      store_(store),
+      checkpoints_(checkpoints),
+      writer_(writer),
+      clock_(clock) {}
 
 Coordinator::~Coordinator() { writer_.Stop(); }
 
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Open(CoordinatorOptions options,
-                                                               Store& store, StoreWriter& writer,
-                                                               Clock& clock) {
+                                                               Store& store,
+                                                               CheckpointStore& checkpoints,
+                                                               StoreWriter& writer, Clock& clock) {
   std::unique_ptr<Coordinator> coordinator(
-      new Coordinator(std::move(options), store, writer, clock));
+      new Coordinator(std::move(options), store, checkpoints, writer, clock));
   TP_RETURN_IF_ERROR(coordinator->Recover());
   return coordinator;
 }
@@ -169,8 +174,10 @@ absl::StatusOr<Coordinator::Written> Coordinator::Apply(Verb verb, const std::st
     CancelRuns(study, change);
   } else if (verb == Verb::kPause && state != v1::STUDY_STATE_PAUSED) {
     study.SetState(v1::STUDY_STATE_PAUSED, "study.paused", change);
+    PauseRuns(study, change);
   } else if (verb == Verb::kResume && state != v1::STUDY_STATE_ACTIVE) {
     study.SetState(v1::STUDY_STATE_ACTIVE, "study.resumed", change);
+    study.QueuePaused(change);
   }
   v1::Study answer = study.record();
   Schedule(change);
@@ -188,6 +195,18 @@ void Coordinator::CancelRuns(StudyState& study, Change& change) {
     EndAttempt(attempt, v1::ATTEMPT_OUTCOME_CANCELLED, "", change);
   }
   study.Cancel(change);
+}
+
+void Coordinator::PauseRuns(const StudyState& study, Change& change) {
+  for (const std::string& attempt : leases_.OfStudy(study.record().spec().study())) {
+    const Lease& lease = *leases_.Find(attempt);
+    v1::Ack pause;
+    pause.set_attempt(attempt);
+    pause.set_durable_sequence(lease.durable_sequence);
+    pause.set_durable_checkpoint(lease.durable_checkpoint);
+    pause.set_directive(v1::DIRECTIVE_PAUSE);
+    change.acks.push_back({lease.attempt.worker(), std::move(pause)});
+  }
 }
 
 void Coordinator::DeleteStudy(absl::string_view name, std::function<void(absl::Status)> done) {
@@ -209,6 +228,7 @@ void Coordinator::DeleteStudy(absl::string_view name, std::function<void(absl::S
     Change change(clock_.WallNow());
     change.batch.deleted_studies.push_back(std::string(name));
     change.AddEvent("study.deleted", name);
+    CollectAllOf(parsed->study, change);
     ticket = Publish(std::move(change));
     return absl::OkStatus();
   }();
@@ -247,11 +267,14 @@ StoreWriter::Ticket Coordinator::Publish(Change change) {
     event.set_revision(++revision_);
     *event.mutable_time() = ToProto(change.now);
   }
+  for (const CheckpointName& name : change.garbage) checkpoint_bytes_.erase(name);
   StoreWriter::Callback then;
-  if (!change.granted.empty() || !change.acks.empty()) {
-    then = [this, granted = std::move(change.granted),
-            acks = std::move(change.acks)](const absl::Status& durable) mutable {
-      if (durable.ok()) OnDurable(granted, std::move(acks));
+  if (!change.granted.empty() || !change.acks.empty() || !change.garbage.empty()) {
+    then = [this, granted = std::move(change.granted), acks = std::move(change.acks),
+            garbage = std::move(change.garbage)](const absl::Status& durable) mutable {
+      if (!durable.ok()) return;
+      OnDurable(granted, std::move(acks));
+      RemoveGarbage(garbage);
     };
   }
   return writer_.Enqueue(std::move(change.batch), std::move(then));
@@ -266,7 +289,9 @@ void Coordinator::OnDurable(const std::vector<std::string>& granted,
       Lease* lease = leases_.Find(ack.attempt());
       if (lease == nullptr) continue;  // it has ended since; that has its own answer
       lease->durable_sequence = std::max(lease->durable_sequence, ack.durable_sequence());
+      lease->durable_checkpoint = std::max(lease->durable_checkpoint, ack.durable_checkpoint());
       ack.set_durable_sequence(lease->durable_sequence);
+      ack.set_durable_checkpoint(lease->durable_checkpoint);
     }
     const WorkerEntry* worker = workers_.Find(pending.worker);
     if (worker == nullptr || worker->link == nullptr) continue;

@@ -24,10 +24,12 @@
 #include "common/clock.h"
 #include "common/mutex.h"
 #include "server/coordinator/change.h"
+#include "server/coordinator/checkpoint_transfer.h"
 #include "server/coordinator/lease_table.h"
 #include "server/coordinator/store_writer.h"
 #include "server/coordinator/study_state.h"
 #include "server/coordinator/worker_registry.h"
+#include "server/store/checkpoint_store.h"
 #include "server/store/store.h"
 #include "tpsweep/v1/sweep_service.pb.h"
 #include "tpsweep/v1/worker_service.pb.h"
@@ -41,15 +43,18 @@ struct CoordinatorOptions {
   absl::Duration answer_limit = absl::Seconds(10);
   // Attempts of a run that may end FAILED.
   int max_failures = 3;
+  // What all checkpoints together may take.
+  int64_t checkpoint_quota = int64_t{20} << 30;
   // Told to workers.
   std::string version;
 };
 
 class Coordinator {
  public:
-  // Takes up what `store` holds. All three must outlive the coordinator, and
-  // only it may use `writer` from now on.
+  // Takes up what the stores hold. All must outlive the coordinator, and only it may
+  // use `writer` and change `checkpoints` from now on.
   static absl::StatusOr<std::unique_ptr<Coordinator>> Open(CoordinatorOptions options, Store& store,
+                                                           CheckpointStore& checkpoints,
                                                            StoreWriter& writer, Clock& clock);
   // Stops the writer.
   ~Coordinator();
@@ -76,6 +81,12 @@ class Coordinator {
   // for the store than memory should hold.
   void WhenReadyForMore(std::function<void()> ready) { writer_.WhenRoom(std::move(ready)); }
 
+  // What WorkerService.PutCheckpoint and GetCheckpoint do and fail with. These do I/O.
+  absl::StatusOr<std::unique_ptr<CheckpointUpload>> PutCheckpoint(const std::string& attempt,
+                                                                  const v1::Checkpoint& checkpoint);
+  absl::StatusOr<std::unique_ptr<CheckpointDownload>> GetCheckpoint(
+      const v1::GetCheckpointRequest& request);
+
   // To be called a few times in every lease_ttl: takes leases from silent workers,
   // and lets users who waited too long know.
   void Tick();
@@ -99,13 +110,16 @@ class Coordinator {
   };
   enum class Verb { kPause, kResume, kCancel };
 
-  Coordinator(CoordinatorOptions options, Store& store, StoreWriter& writer, Clock& clock);
+  Coordinator(CoordinatorOptions options, Store& store, CheckpointStore& checkpoints,
+              StoreWriter& writer, Clock& clock);
 
   // coordinator.cc
   absl::StatusOr<Written> Create(v1::Study fresh, const std::string& key);
   void ChangeStudy(Verb verb, absl::string_view name, StudyAnswer done);
   absl::StatusOr<Written> Apply(Verb verb, const std::string& study);
   void CancelRuns(StudyState& study, Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Tells the workers of all its runs to leave a checkpoint and hand them back.
+  void PauseRuns(const StudyState& study, Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status CheckWritable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   StudyState* FindStudy(const std::string& study) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Queues the change for the store. Studies that have ended leave memory.
@@ -113,7 +127,9 @@ class Coordinator {
   void OnDurable(const std::vector<std::string>& granted, std::vector<Change::PendingAck> acks);
 
   // workers.cc
-  bool TakeReport(WorkerEntry& worker, const v1::Report& report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // False: the attempt is not leased to this worker.
+  absl::StatusOr<bool> TakeReport(WorkerEntry& worker, const v1::Report& report)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TakeCompletion(WorkerEntry& worker, const v1::Completion& completion)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Answers what a worker says of an attempt that is not leased to it, once it
@@ -137,6 +153,25 @@ class Coordinator {
   void Grant(WorkerEntry& worker, StudyState& study, RunKey key, Change& change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
+  // checkpoints.cc
+  friend class CheckpointUpload;
+  // The bytes of `name` are there.
+  absl::Status CheckpointArrived(const std::string& attempt, const CheckpointName& name,
+                                 int64_t bytes);
+  // Adds `checkpoint`, which the attempt of `lease` reports now, to `run`.
+  void TakeCheckpoint(Lease& lease, v1::Run& run, const v1::Checkpoint& checkpoint, Change& change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status CheckArrived(const Lease& lease, const v1::Checkpoint& checkpoint) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status ReserveCheckpointBytes(int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ReleaseCheckpointBytes(int64_t bytes);
+  // Bytes that were put for `run`, but which its record does not know.
+  void CollectUnrecorded(const v1::Run& run, Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CollectAllOf(const std::string& study, Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsRecorded(const CheckpointName& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RemoveGarbage(const std::vector<CheckpointName>& garbage);
+  absl::Status RecoverCheckpoints() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   // recovery.cc
   absl::Status Recover();
   absl::Status RecoverStudy(v1::Study record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -144,6 +179,7 @@ class Coordinator {
 
   const CoordinatorOptions options_;
   Store& store_;
+  CheckpointStore& checkpoints_;
   StoreWriter& writer_;
   Clock& clock_;
 
@@ -154,6 +190,9 @@ class Coordinator {
   int64_t studies_created_ ABSL_GUARDED_BY(mu_) = 0;
   WorkerRegistry workers_ ABSL_GUARDED_BY(mu_);
   LeaseTable leases_ ABSL_GUARDED_BY(mu_);
+  // The checkpoints whose bytes are there, and what each takes.
+  std::map<CheckpointName, int64_t> checkpoint_bytes_ ABSL_GUARDED_BY(mu_);
+  int64_t checkpoint_bytes_reserved_ ABSL_GUARDED_BY(mu_) = 0;  // of uploads that run
   int64_t revision_ ABSL_GUARDED_BY(mu_) = 0;
   bool is_draining_ ABSL_GUARDED_BY(mu_) = false;
 };

@@ -27,6 +27,12 @@ struct Lease {
   // Highest sequence of its measurements that was taken in, and that is durable.
   int64_t last_sequence = 0;
   int64_t durable_sequence = 0;
+  // The same of the checkpoints that it made.
+  int64_t last_checkpoint = 0;
+  int64_t durable_checkpoint = 0;
+  // Where it goes on, and after how much training it is to leave the next one.
+  std::optional<v1::Checkpoint> checkpoint;
+  absl::Duration checkpoint_interval;
 };
 
 class LeaseTable {

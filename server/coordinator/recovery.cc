@@ -1,4 +1,5 @@
 // Taking up at start what the store holds.
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,7 @@ absl::Status Coordinator::Recover() {
   for (v1::Study& study : studies) TP_RETURN_IF_ERROR(RecoverStudy(std::move(study)));
   TP_ASSIGN_OR_RETURN(std::vector<v1::Attempt> open, store_.OpenAttempts());
   for (v1::Attempt& attempt : open) TP_RETURN_IF_ERROR(RecoverLease(std::move(attempt)));
+  TP_RETURN_IF_ERROR(RecoverCheckpoints());
   Log(LogLevel::kInfo, "server.recovered",
       {{"studies", index_.size()}, {"unfinished", studies_.size()}, {"leases", open.size()}});
   return absl::OkStatus();
@@ -98,8 +100,13 @@ absl::Status Coordinator::RecoverLease(v1::Attempt attempt) {
   worker.last_heard = clock_.Elapsed();
   worker.attempts.insert(attempt.name());
   Lease lease;
-  TP_ASSIGN_OR_RETURN(lease.last_sequence, store_.LastSequence(attempt.name()));
+  TP_ASSIGN_OR_RETURN(const int64_t measured, store_.LastSequence(attempt.name()));
+  lease.last_sequence = std::max(measured, attempt.start_sequence());
   lease.durable_sequence = lease.last_sequence;
+  for (const v1::Checkpoint& checkpoint : run->checkpoints()) {
+    if (checkpoint.attempt() == name.attempt) lease.last_checkpoint = checkpoint.number();
+  }
+  lease.durable_checkpoint = lease.last_checkpoint;
   lease.study = name.study;
   lease.run = key;
   lease.is_granted = true;

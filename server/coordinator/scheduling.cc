@@ -66,6 +66,11 @@ void Coordinator::Grant(WorkerEntry& worker, StudyState& study, RunKey key, Chan
   run.clear_latest();
   run.clear_entries();
   run.clear_message();
+  const bool goes_on = !run.checkpoints().empty();
+  if (goes_on) {
+    *run.mutable_latest() = run.checkpoints().rbegin()->latest();
+    *run.mutable_entries() = run.checkpoints().rbegin()->entries();
+  }
   if (!run.has_start_time()) *run.mutable_start_time() = ToProto(change.now);
 
   const std::string& name = study.record().spec().study();
@@ -77,6 +82,14 @@ void Coordinator::Grant(WorkerEntry& worker, StudyState& study, RunKey key, Chan
   lease.study = name;
   lease.run = key;
   lease.training = *std::move(training);
+  lease.checkpoint_interval = absl::Seconds(study.record().spec().checkpoints().every_seconds());
+  if (goes_on) {
+    const v1::Checkpoint& last = *run.checkpoints().rbegin();
+    lease.checkpoint = last;
+    lease.attempt.set_start_sequence(last.sequence());
+    lease.attempt.set_start_epoch(last.epoch());
+    lease.last_sequence = lease.durable_sequence = last.sequence();
+  }
   change.batch.attempts.push_back(lease.attempt);
   change.granted.push_back(lease.attempt.name());
   worker.attempts.insert(lease.attempt.name());

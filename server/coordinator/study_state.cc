@@ -1,5 +1,6 @@
 #include "server/coordinator/study_state.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/status/statusor.h"
@@ -65,6 +66,14 @@ bool IsEnd(v1::RunState state) {
   return state == v1::RUN_STATE_SUCCEEDED || state == v1::RUN_STATE_STOPPED ||
          state == v1::RUN_STATE_INFEASIBLE || state == v1::RUN_STATE_FAILED ||
          state == v1::RUN_STATE_CANCELLED;
+}
+
+void DropCheckpoints(v1::Run& run, int keep, Change& change) {
+  const int surplus = std::max(run.checkpoints_size() - keep, 0);
+  for (int i = 0; i < surplus; ++i) {
+    change.garbage.push_back({*ParseRunName(run.name()), run.checkpoints(i).sha256()});
+  }
+  run.mutable_checkpoints()->DeleteSubrange(0, surplus);
 }
 
 bool IsEnd(v1::StudyState state) {
@@ -217,6 +226,8 @@ void StudyState::Move(v1::Run& run, v1::RunState state, absl::string_view event,
     if (queue.empty()) queued_.erase(trial.dataset);
   }
   if (IsEnd(state)) *run.mutable_end_time() = ToProto(change.now);
+  // Nobody will go on from there. (A run that failed may be tried again.)
+  if (IsEnd(state) && state != v1::RUN_STATE_FAILED) DropCheckpoints(run, 0, change);
   change.touched.insert(this);
   change.batch.runs.push_back(run);
   *change.AddEvent(event, run.name(), run.message()).mutable_run() = run;
@@ -280,6 +291,40 @@ void StudyState::EndTrial(int64_t number, Change& change) {
   next_.reset();
   change.batch.trials.push_back(trial);
   *change.AddEvent(EventOfEnd(trial.state()), trial.name()).mutable_trial() = trial;
+}
+
+void StudyState::QueuePaused(Change& change) {
+  std::vector<v1::Run*> paused;
+  for (auto& [key, run] : open_runs_) {
+    if (run.state() == v1::RUN_STATE_PAUSED) paused.push_back(&run);
+  }
+  for (v1::Run* run : paused) Move(*run, v1::RUN_STATE_QUEUED, "run.queued", change);
+}
+
+void StudyState::RejectCheckpoint(v1::Run& run, const std::string& sha256,
+                                  const std::string& reason, Change& change) {
+  auto& kept = *run.mutable_checkpoints();
+  const auto rejected = std::find_if(kept.begin(), kept.end(), [&](const auto& checkpoint) {
+    return checkpoint.sha256() == sha256;
+  });
+  if (rejected == kept.end()) return;
+  change.AddEvent("run.checkpoint_rejected", run.name(),
+                  absl::StrCat("after epoch ", rejected->epoch(), ": ", reason));
+  change.garbage.push_back({*ParseRunName(run.name()), sha256});
+  kept.erase(rejected);
+  Touch(run, change);
+}
+
+int64_t StudyState::DropSpareCheckpoints(int64_t bytes, Change& change) {
+  int64_t freed = 0;
+  for (auto& [key, run] : open_runs_) {
+    if (freed >= bytes) break;
+    if (run.checkpoints_size() < 2) continue;
+    freed += run.checkpoints(0).bytes();
+    DropCheckpoints(run, 1, change);
+    Touch(run, change);
+  }
+  return freed;
 }
 
 void StudyState::Cancel(Change& change) {

@@ -76,6 +76,15 @@ class StudyState {
   // Adds the run's record only: its state is the same.
   void Touch(const v1::Run& run, Change& change) { change.batch.runs.push_back(run); }
 
+  // Queues the runs that wait because the study was paused.
+  void QueuePaused(Change& change);
+
+  // Takes a checkpoint that cannot be used off `run`, an open run.
+  void RejectCheckpoint(v1::Run& run, const std::string& sha256, const std::string& reason,
+                        Change& change);
+  // Takes the older of two checkpoints off runs, until `bytes` are free; how many are.
+  int64_t DropSpareCheckpoints(int64_t bytes, Change& change);
+
   // Ends every run that has not ended, and the study.
   void Cancel(Change& change);
 
@@ -112,6 +121,8 @@ class StudyState {
 };
 
 bool IsEnd(v1::RunState state);
+// Takes all checkpoints but the last `keep` off `run`; their bytes are garbage.
+void DropCheckpoints(v1::Run& run, int keep, Change& change);
 bool IsEnd(v1::StudyState state);
 // The counter of a state.
 void AddRuns(v1::RunCounts& counts, v1::RunState state, int64_t by);

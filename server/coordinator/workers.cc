@@ -13,16 +13,6 @@
 namespace tpsweep::server {
 namespace {
 
-constexpr size_t kMaxMessage = 4096;
-
-// Cut to what is worth keeping, at the border of a UTF-8 character.
-std::string Cut(const std::string& text) {
-  if (text.size() <= kMaxMessage) return text;
-  size_t end = kMaxMessage;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return absl::StrCat(text.substr(0, end), "...");
-}
-
 google::protobuf::Duration ToProtoDuration(absl::Duration duration) {
   google::protobuf::Duration proto;
   const int64_t seconds = absl::ToInt64Seconds(duration);
@@ -32,15 +22,25 @@ google::protobuf::Duration ToProtoDuration(absl::Duration duration) {
   return proto;
 }
 
-void SendAck(const WorkerEntry& worker, const std::string& attempt, int64_t durable_sequence,
-             bool is_completed, v1::Directive directive) {
+void Send(const WorkerEntry& worker, v1::Ack ack) {
   v1::ServerMessage message;
-  v1::Ack& ack = *message.mutable_ack();
-  ack.set_attempt(attempt);
-  ack.set_durable_sequence(durable_sequence);
-  ack.set_completed(is_completed);
-  ack.set_directive(directive);
+  *message.mutable_ack() = std::move(ack);
   worker.link->Send(std::move(message));
+}
+
+v1::Ack MakeAck(const std::string& attempt, v1::Directive directive) {
+  v1::Ack ack;
+  ack.set_attempt(attempt);
+  ack.set_directive(directive);
+  return ack;
+}
+
+// What is durable of the attempt now.
+v1::Ack MakeAck(const Lease& lease, v1::Directive directive) {
+  v1::Ack ack = MakeAck(lease.attempt.name(), directive);
+  ack.set_durable_sequence(lease.durable_sequence);
+  ack.set_durable_checkpoint(lease.durable_checkpoint);
+  return ack;
 }
 
 // Whether `run` shows that its attempt `number` ended with `outcome`
@@ -58,6 +58,8 @@ bool HasEnded(const v1::Run& run, int64_t number, v1::AttemptOutcome outcome) {
       return run.state() == v1::RUN_STATE_FAILED || run.state() == v1::RUN_STATE_QUEUED;
     case v1::ATTEMPT_OUTCOME_PREEMPTED:
       return run.state() == v1::RUN_STATE_QUEUED;
+    case v1::ATTEMPT_OUTCOME_PAUSED:
+      return run.state() == v1::RUN_STATE_PAUSED || run.state() == v1::RUN_STATE_QUEUED;
     default:
       return IsEnd(run.state()) && run.state() != v1::RUN_STATE_CANCELLED;
   }
@@ -112,8 +114,9 @@ absl::StatusOr<SessionId> Coordinator::Connect(const v1::Hello& hello,
     std::set<std::string> held(hello.held_attempts().begin(), hello.held_attempts().end());
     for (const std::string& attempt : held) {
       if (worker.attempts.contains(attempt)) {
-        SendAck(worker, attempt, leases_.Find(attempt)->durable_sequence, false,
-                v1::DIRECTIVE_CONTINUE);
+        const Lease& lease = *leases_.Find(attempt);
+        const bool is_paused = FindStudy(lease.study)->record().state() == v1::STUDY_STATE_PAUSED;
+        Send(worker, MakeAck(lease, is_paused ? v1::DIRECTIVE_PAUSE : v1::DIRECTIVE_CONTINUE));
       } else {
         stale.push_back(attempt);
       }
@@ -156,7 +159,7 @@ absl::Status Coordinator::Receive(SessionId session, const v1::WorkerMessage& me
       return absl::InvalidArgumentError(
           "message: none of free_slots, report, completion and heartbeat is set");
   }
-  bool is_leased = true;
+  absl::StatusOr<bool> is_leased = true;
   {
     MutexLock lock(mu_);
     WorkerEntry* worker = workers_.FindSession(session);
@@ -173,9 +176,10 @@ absl::Status Coordinator::Receive(SessionId session, const v1::WorkerMessage& me
       Publish(std::move(change));
     }
   }
-  if (!is_leased && message.has_report()) {
+  TP_RETURN_IF_ERROR(is_leased.status());
+  if (!*is_leased && message.has_report()) {
     AnswerStale(session, message.report().attempt(), v1::ATTEMPT_OUTCOME_UNSPECIFIED);
-  } else if (!is_leased) {
+  } else if (!*is_leased) {
     AnswerStale(session, message.completion().attempt(), message.completion().outcome());
   }
   return absl::OkStatus();
@@ -189,9 +193,10 @@ void Coordinator::Disconnect(SessionId session) {
   workers_.Disconnect(*worker);
 }
 
-bool Coordinator::TakeReport(WorkerEntry& worker, const v1::Report& report) {
+absl::StatusOr<bool> Coordinator::TakeReport(WorkerEntry& worker, const v1::Report& report) {
   if (!worker.attempts.contains(report.attempt())) return false;
   Lease& lease = *leases_.Find(report.attempt());
+  if (report.has_checkpoint()) TP_RETURN_IF_ERROR(CheckArrived(lease, report.checkpoint()));
   Change change(clock_.WallNow());
   for (const v1::Measurement& measurement : report.measurements()) {
     if (measurement.sequence() <= lease.last_sequence) continue;  // said before
@@ -201,8 +206,10 @@ bool Coordinator::TakeReport(WorkerEntry& worker, const v1::Report& report) {
     record.set_attempt(report.attempt());
     *record.mutable_measurement() = measurement;
   }
-  if (change.batch.measurements.empty()) {
-    SendAck(worker, report.attempt(), lease.durable_sequence, false, v1::DIRECTIVE_CONTINUE);
+  const bool has_news =
+      !change.batch.measurements.empty() || report.checkpoint().number() > lease.last_checkpoint;
+  if (!has_news) {
+    Send(worker, MakeAck(lease, v1::DIRECTIVE_CONTINUE));
     return true;
   }
   StudyState& study = *FindStudy(lease.study);
@@ -210,11 +217,11 @@ bool Coordinator::TakeReport(WorkerEntry& worker, const v1::Report& report) {
   for (const v1::MeasurementRecord& record : change.batch.measurements) {
     study.Measure(run, record.measurement());
   }
+  if (report.has_checkpoint()) TakeCheckpoint(lease, run, report.checkpoint(), change);
   study.Touch(run, change);
-  v1::Ack ack;
-  ack.set_attempt(report.attempt());
+  v1::Ack ack = MakeAck(report.attempt(), v1::DIRECTIVE_CONTINUE);
   ack.set_durable_sequence(lease.last_sequence);
-  ack.set_directive(v1::DIRECTIVE_CONTINUE);
+  ack.set_durable_checkpoint(lease.last_checkpoint);
   change.acks.push_back({worker.about.id(), std::move(ack)});
   Publish(std::move(change));
   return true;
@@ -225,19 +232,18 @@ bool Coordinator::TakeCompletion(WorkerEntry& worker, const v1::Completion& comp
   if (!worker.attempts.contains(attempt)) return false;
   const Lease& lease = *leases_.Find(attempt);
   if (completion.last_sequence() > lease.last_sequence) {
-    SendAck(worker, attempt, lease.durable_sequence, false, v1::DIRECTIVE_CONTINUE);
+    Send(worker, MakeAck(lease, v1::DIRECTIVE_CONTINUE));
     return true;
   }
   Change change(clock_.WallNow());
   StudyState& study = *FindStudy(lease.study);
   v1::Run& run = *study.FindOpen(lease.run);
-  v1::Ack ack;
-  ack.set_attempt(attempt);
+  v1::Ack ack = MakeAck(attempt, v1::DIRECTIVE_CONTINUE);
   ack.set_durable_sequence(lease.last_sequence);
+  ack.set_durable_checkpoint(lease.last_checkpoint);
   ack.set_completed(true);
-  ack.set_directive(v1::DIRECTIVE_CONTINUE);
   change.acks.push_back({worker.about.id(), std::move(ack)});
-  const std::string message = Cut(completion.message());
+  const std::string message = CutMessage(completion.message());
   EndAttempt(attempt, completion.outcome(), message, change);
   run.set_message(message);
   switch (completion.outcome()) {
@@ -257,6 +263,13 @@ bool Coordinator::TakeCompletion(WorkerEntry& worker, const v1::Completion& comp
       if (run.failures() >= options_.max_failures) {
         study.Move(run, v1::RUN_STATE_FAILED, "run.failed", change);
       } else {
+        study.Move(run, v1::RUN_STATE_QUEUED, "run.queued", change);
+      }
+      break;
+    case v1::ATTEMPT_OUTCOME_PAUSED:
+      if (study.record().state() == v1::STUDY_STATE_PAUSED) {
+        study.Move(run, v1::RUN_STATE_PAUSED, "run.paused", change);
+      } else {  // resumed meanwhile
         study.Move(run, v1::RUN_STATE_QUEUED, "run.queued", change);
       }
       break;
@@ -282,8 +295,9 @@ void Coordinator::AnswerStale(SessionId session, const std::string& attempt,
     MutexLock lock(mu_);
     const WorkerEntry* worker = workers_.FindSession(session);
     if (worker == nullptr || worker->attempts.contains(attempt)) return;
-    SendAck(*worker, attempt, 0, has_ended,
-            has_ended ? v1::DIRECTIVE_CONTINUE : v1::DIRECTIVE_ABANDON);
+    v1::Ack ack = MakeAck(attempt, has_ended ? v1::DIRECTIVE_CONTINUE : v1::DIRECTIVE_ABANDON);
+    ack.set_completed(has_ended);
+    Send(*worker, std::move(ack));
   });
 }
 
@@ -291,6 +305,15 @@ void Coordinator::SendLease(const WorkerEntry& worker, const Lease& lease) const
   v1::ServerMessage message;
   message.mutable_lease()->set_attempt(lease.attempt.name());
   *message.mutable_lease()->mutable_training() = *lease.training;
+  if (lease.checkpoint) {
+    // What the run had measured then is no affair of the worker's.
+    v1::Checkpoint& checkpoint = *message.mutable_lease()->mutable_checkpoint();
+    checkpoint = *lease.checkpoint;
+    checkpoint.clear_latest();
+    checkpoint.clear_entries();
+  }
+  *message.mutable_lease()->mutable_checkpoint_interval() =
+      ToProtoDuration(lease.checkpoint_interval);
   worker.link->Send(std::move(message));
 }
 
@@ -301,6 +324,7 @@ void Coordinator::EndAttempt(const std::string& attempt, v1::AttemptOutcome outc
   lease.attempt.set_message(std::string(message));
   *lease.attempt.mutable_end_time() = ToProto(change.now);
   change.batch.attempts.push_back(lease.attempt);
+  CollectUnrecorded(*FindStudy(lease.study)->FindOpen(lease.run), change);
   workers_.At(lease.attempt.worker()).attempts.erase(attempt);
   leases_.Remove(attempt);
 }

@@ -4,6 +4,7 @@
 
 #include "grpcpp/support/server_callback.h"
 #include "server/coordinator/coordinator.h"
+#include "server/rpc/checkpoint_streams.h"
 #include "tpsweep/v1/worker_service.grpc.pb.h"
 
 namespace tpsweep::server {
@@ -21,6 +22,14 @@ class WorkerServiceImpl final : public v1::WorkerService::CallbackService {
   grpc::ServerBidiReactor<v1::WorkerMessage, v1::ServerMessage>* Work(
       grpc::CallbackServerContext*) override {
     return MakeWorkStream(coordinator_);
+  }
+  grpc::ServerReadReactor<v1::CheckpointPart>* PutCheckpoint(grpc::CallbackServerContext*,
+                                                             v1::PutCheckpointResponse*) override {
+    return MakeCheckpointIntake(coordinator_);
+  }
+  grpc::ServerWriteReactor<v1::CheckpointPart>* GetCheckpoint(
+      grpc::CallbackServerContext*, const v1::GetCheckpointRequest* request) override {
+    return MakeCheckpointOutlet(coordinator_, *request);
   }
 
  private:

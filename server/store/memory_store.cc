@@ -231,6 +231,15 @@ absl::StatusOr<Page<v1::Run>> MemoryStore::ListRuns(const RunFilter& filter,
   return std::move(builder).Build();
 }
 
+bool MemoryStore::StudyData::Counts(const Key<4>& measurement) const {
+  const auto& [trial, replicate, attempt, sequence] = measurement;
+  const auto end = attempts.lower_bound({trial, replicate + 1, 0});
+  for (auto later = attempts.upper_bound({trial, replicate, attempt}); later != end; ++later) {
+    if (later->second.start_sequence() < sequence) return false;
+  }
+  return true;
+}
+
 absl::StatusOr<Page<v1::MeasurementRecord>> MemoryStore::ListMeasurements(
     const MeasurementFilter& filter, const PageRequest& page) const {
   TP_ASSIGN_OR_RETURN(const ListQuery<4> query, PlanList(filter, page));
@@ -240,7 +249,7 @@ absl::StatusOr<Page<v1::MeasurementRecord>> MemoryStore::ListMeasurements(
   const auto end = study->measurements.upper_bound(query.last);
   for (auto it = study->measurements.upper_bound(query.after); it != end; ++it) {
     const auto& [trial, replicate, attempt, sequence] = it->first;
-    if (!filter.all_attempts && study->runs.at({trial, replicate}).attempt() != attempt) continue;
+    if (!filter.all_attempts && !study->Counts(it->first)) continue;
     v1::MeasurementRecord record;
     record.set_attempt(ToString(AttemptName{query.parent.study, trial, replicate, attempt}));
     *record.mutable_measurement() = it->second;

@@ -45,6 +45,9 @@ class MemoryStore final : public Store {
     std::map<Key<2>, v1::Run> runs;
     std::map<Key<3>, v1::Attempt> attempts;
     std::map<Key<4>, v1::Measurement> measurements;
+
+    // Whether no later attempt of the run went on from before this measurement.
+    bool Counts(const Key<4>& measurement) const;
   };
   struct EventData {
     std::string study;

@@ -92,7 +92,7 @@ absl::StatusOr<ListQuery<4>> PlanList(const MeasurementFilter& filter, const Pag
         filter.parent, " is an attempt; measurements are listed by study, trial or run"));
   }
   query.list =
-      absl::StrCat("measurements|", filter.all_attempts ? "all|" : "latest|", filter.parent);
+      absl::StrCat("measurements|", filter.all_attempts ? "all|" : "counted|", filter.parent);
   query.after = {query.parent.trial.value_or(kFirst), query.parent.replicate.value_or(kFirst),
                  kFirst, kFirst};
   query.last = {query.parent.trial.value_or(kLast), query.parent.replicate.value_or(kLast), kLast,

@@ -68,6 +68,10 @@ CREATE TABLE events(
   record BLOB NOT NULL) STRICT;
 CREATE INDEX events_by_study ON events(study);
 )sql",
+    // Where an attempt went on: sequence of the last measurement before it.
+    R"sql(
+ALTER TABLE attempts ADD COLUMN start INTEGER NOT NULL DEFAULT 0;
+)sql",
 };
 
 absl::Status NotAStore(const std::string& path, absl::string_view what) {

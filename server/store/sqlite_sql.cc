@@ -27,10 +27,11 @@ const char* SqlText(Sql sql) {
              " ON CONFLICT(study, trial, replicate) DO UPDATE SET state = excluded.state,"
              " attempt = excluded.attempt, record = excluded.record";
     case Sql::kPutAttempt:
-      return "INSERT INTO attempts(study, trial, replicate, number, outcome, record)"
-             " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+      return "INSERT INTO attempts(study, trial, replicate, number, outcome, start, record)"
+             " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
              " ON CONFLICT(study, trial, replicate, number)"
-             " DO UPDATE SET outcome = excluded.outcome, record = excluded.record";
+             " DO UPDATE SET outcome = excluded.outcome, start = excluded.start,"
+             " record = excluded.record";
     case Sql::kPutMeasurement:
       return "INSERT OR IGNORE INTO measurements"
              "(study, trial, replicate, attempt, sequence, record) VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
@@ -93,15 +94,16 @@ const char* SqlText(Sql sql) {
              " WHERE study = ?1 AND (trial, replicate, attempt, sequence) > (?2, ?3, ?4, ?5)"
              " AND (trial, replicate) <= (?6, ?7)"
              " ORDER BY trial, replicate, attempt, sequence LIMIT ?8";
-    case Sql::kListLatestMeasurements:
-      // Measurements outside: the page begins exactly at its key, and those of
-      // earlier attempts, which are few, are passed over.
-      return "SELECT m.trial, m.replicate, m.attempt, m.sequence, m.record"
-             " FROM measurements AS m CROSS JOIN runs AS r"
-             " ON r.study = m.study AND r.trial = m.trial AND r.replicate = m.replicate"
+    case Sql::kListCountedMeasurements:
+      // The page begins exactly at its key; what later attempts have made void, which
+      // is little, is passed over.
+      return "SELECT m.trial, m.replicate, m.attempt, m.sequence, m.record FROM measurements AS m"
              " WHERE m.study = ?1"
              " AND (m.trial, m.replicate, m.attempt, m.sequence) > (?2, ?3, ?4, ?5)"
-             " AND (m.trial, m.replicate) <= (?6, ?7) AND r.attempt = m.attempt"
+             " AND (m.trial, m.replicate) <= (?6, ?7)"
+             " AND NOT EXISTS (SELECT 1 FROM attempts AS a"
+             " WHERE a.study = m.study AND a.trial = m.trial AND a.replicate = m.replicate"
+             " AND a.number > m.attempt AND a.start < m.sequence)"
              " ORDER BY m.trial, m.replicate, m.attempt, m.sequence LIMIT ?8";
     case Sql::kOpenAttempts:
       return "SELECT s.name, a.trial, a.replicate, a.number, a.record"

@@ -45,7 +45,7 @@ enum class Sql {
   kListRuns,
   kListRunsInState,
   kListMeasurements,
-  kListLatestMeasurements,
+  kListCountedMeasurements,
   kOpenAttempts,
   kLastSequence,
   kBestAscending,

@@ -230,7 +230,7 @@ absl::StatusOr<Page<v1::MeasurementRecord>> SqliteStore::ListMeasurements(
   TP_ASSIGN_OR_RETURN(const int64_t study, FindParent(*db, query.parent));
   TP_ASSIGN_OR_RETURN(
       SqliteStatement list,
-      (*db).Prepare(filter.all_attempts ? Sql::kListMeasurements : Sql::kListLatestMeasurements));
+      (*db).Prepare(filter.all_attempts ? Sql::kListMeasurements : Sql::kListCountedMeasurements));
   list.Bind(study);
   for (const int64_t part : query.after) list.Bind(part);
   list.Bind(query.last[0]).Bind(query.last[1]).Bind(RowLimit(page));

@@ -74,7 +74,8 @@ absl::Status SqliteWriter::Put(const v1::Attempt& record) {
   TP_ASSIGN_OR_RETURN(const int64_t study, Find(ParentOf(name)));
   TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(Sql::kPutAttempt));
   put.Bind(study).Bind(name.trial).Bind(name.replicate).Bind(name.attempt);
-  TP_RETURN_IF_ERROR(put.Bind(int64_t{record.outcome()}).Bind(record).Run());
+  put.Bind(int64_t{record.outcome()}).Bind(int64_t{record.start_sequence()}).Bind(record);
+  TP_RETURN_IF_ERROR(put.Run());
   attempts_.insert(name);
   return absl::OkStatus();
 }

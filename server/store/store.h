@@ -65,8 +65,10 @@ struct RunFilter {
   std::vector<v1::RunState> states{};
 };
 struct MeasurementFilter {
-  std::string parent{};       // studies/S, a trial or a run
-  bool all_attempts = false;  // otherwise those of the latest attempt of each run
+  std::string parent{};  // studies/S, a trial or a run
+  // Otherwise those that count: what an attempt measured after the place where a
+  // later one went on (Attempt.start_sequence) does not.
+  bool all_attempts = false;
 };
 
 class Store {

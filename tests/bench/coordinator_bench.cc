@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "server/coordinator/coordinator.h"
 #include "server/rpc/rpc_server.h"
+#include "server/store/memory_checkpoints.h"
 #include "server/store/sqlite_store.h"
 #include "tpsweep/v1/sweep_service.grpc.pb.h"
 #include "tpsweep/v1/worker_service.grpc.pb.h"
@@ -35,7 +36,7 @@ class Server {
     folder_ = mkdtemp(folder.data());
     store_ = *SqliteStore::Open((folder_ / "store.db").string());
     writer_ = std::make_unique<StoreWriter>(StoreWriterOptions(), *store_, Clock::Real());
-    coordinator_ = *Coordinator::Open({}, *store_, *writer_, Clock::Real());
+    coordinator_ = *Coordinator::Open({}, *store_, checkpoints_, *writer_, Clock::Real());
     rpc_ = std::make_unique<RpcServer>(*store_, *writer_, *coordinator_);
     writer_->Start();
     ListenOptions listen;
@@ -75,6 +76,7 @@ class Server {
  private:
   std::filesystem::path folder_;
   std::unique_ptr<SqliteStore> store_;
+  MemoryCheckpoints checkpoints_;
   std::unique_ptr<StoreWriter> writer_;
   std::unique_ptr<Coordinator> coordinator_;
   std::unique_ptr<RpcServer> rpc_;

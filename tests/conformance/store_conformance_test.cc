@@ -117,6 +117,43 @@ class StoreConformance : public testing::TestWithParam<StoreEngine> {
   std::unique_ptr<Store> store_ = GetParam().make(folder_);
 };
 
+TEST_P(StoreConformance, WhatWasMeasuredAfterTheResumedPlaceDoesNotCount) {
+  WriteBatch batch;
+  batch.studies.push_back(MakeStudy("s"));
+  batch.trials.push_back(MakeTrial("s", 0));
+  batch.runs.push_back(MakeRun("s", 0, 0, v1::RUN_STATE_RUNNING, 3));
+  // Attempt 2 went on after measurement 3 of attempt 1, attempt 3 after measurement 5.
+  const std::vector<int64_t> starts = {0, 3, 5};
+  const std::vector<int64_t> ends = {4, 7, 6};
+  for (size_t i = 0; i < starts.size(); ++i) {
+    const auto number = static_cast<int64_t>(i) + 1;
+    v1::Attempt attempt = MakeAttempt("s", 0, 0, number);
+    attempt.set_start_sequence(starts[i]);
+    batch.attempts.push_back(attempt);
+    for (int64_t sequence = starts[i] + 1; sequence <= ends[i]; ++sequence) {
+      batch.measurements.push_back(MakeMeasurement(attempt, sequence));
+    }
+  }
+  ASSERT_THAT(Commit(batch), IsOk());
+  const auto named = [](int64_t attempt, int64_t sequence) {
+    return absl::StrCat("studies/s/trials/0/runs/0/attempts/", attempt, "#", sequence);
+  };
+  const std::vector<std::string> counted = {named(1, 1), named(1, 2), named(1, 3),
+                                            named(2, 4), named(2, 5), named(3, 6)};
+  const MeasurementFilter filter{.parent = "studies/s"};
+  EXPECT_EQ(Names(store_->ListMeasurements(filter, {}).value().items), counted);
+  // Also page by page.
+  std::vector<std::string> paged;
+  PageRequest page{2, ""};
+  do {
+    const auto part = store_->ListMeasurements(filter, page).value();
+    for (const std::string& name : Names(part.items)) paged.push_back(name);
+    page.token = part.next_token;
+  } while (!page.token.empty());
+  EXPECT_EQ(paged, counted);
+  EXPECT_EQ(store_->ListMeasurements({"studies/s", true}, {}).value().items.size(), 9u);
+}
+
 INSTANTIATE_TEST_SUITE_P(AllEngines, StoreConformance, testing::ValuesIn(StoreEngines()),
                          [](const testing::TestParamInfo<StoreEngine>& row) {
                            return row.param.name;

@@ -16,6 +16,7 @@
 #include "server/coordinator/ticker.h"
 #include "server/rpc/credentials.h"
 #include "server/rpc/rpc_server.h"
+#include "server/store/memory_checkpoints.h"
 #include "server/store/memory_store.h"
 #include "tests/fakes/status_matchers.h"
 #include "tpsweep/v1/sweep_service.grpc.pb.h"
@@ -44,7 +45,7 @@ class ServerRpcTest : public testing::Test {
  protected:
   ServerRpcTest() {
     SetLogSink([](LogLevel, absl::string_view) {});
-    coordinator_ = *Coordinator::Open({}, store_, writer_, Clock::Real());
+    coordinator_ = *Coordinator::Open({}, store_, checkpoints_, writer_, Clock::Real());
     rpc_ = std::make_unique<RpcServer>(store_, writer_, *coordinator_);
     writer_.Start();
     ticker_ = std::make_unique<Ticker>(Clock::Real(), absl::Milliseconds(100),
@@ -168,6 +169,7 @@ class ServerRpcTest : public testing::Test {
   }
 
   MemoryStore store_;
+  MemoryCheckpoints checkpoints_;
   StoreWriter writer_{{}, store_, Clock::Real()};
   std::unique_ptr<Coordinator> coordinator_;
   std::unique_ptr<RpcServer> rpc_;
@@ -400,9 +402,10 @@ TEST_F(ServerRpcTest, AnswersHealthChecksAndReflection) {
 
 TEST_F(ServerRpcTest, OnePortHasOneServer) {
   MemoryStore store;
+  MemoryCheckpoints checkpoints;
   StoreWriter writer({}, store, Clock::Real());
   const std::unique_ptr<Coordinator> coordinator =
-      *Coordinator::Open({}, store, writer, Clock::Real());
+      *Coordinator::Open({}, store, checkpoints, writer, Clock::Real());
   RpcServer second(store, writer, *coordinator);
   ListenOptions listen;
   listen.address = rpc_->address();

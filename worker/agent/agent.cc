@@ -7,11 +7,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
+#include "common/sha256.h"
 
 namespace tpsweep::agent {
 namespace {
 
 using trainer::TrainingRun;
+using Why = HeldAttempt::Why;
 
 constexpr int kProtocolVersion = 1;
 constexpr int kNothing = -1;  // no number of slots
@@ -31,7 +33,7 @@ Agent::~Agent() {
   {
     MutexLock lock(mu_);
     is_closing_ = true;
-    for (auto& [name, attempt] : held_) attempt->RequestStop();
+    for (auto& [name, attempt] : held_) attempt->RequestStop(Why::kWorkerStops);
     NotifyAll();
   }
   for (std::thread& thread : threads_) thread.join();
@@ -41,6 +43,7 @@ void Agent::NotifyAll() {
   sender_.NotifyAll();
   slots_.NotifyAll();
   waiting_.NotifyAll();
+  transfer_.NotifyAll();
 }
 
 // --- the conversation -------------------------------------------------------
@@ -64,6 +67,7 @@ v1::WorkerMessage Agent::Connect() {
     attempt->Reconnect();
     hello.add_held_attempts(name);
   }
+  for (auto& [attempt, wanted] : wanted_) wanted.is_given = false;
   return message;
 }
 
@@ -72,6 +76,7 @@ void Agent::Disconnect() {
   is_connected_ = false;
   is_welcome_ = false;
   sender_.NotifyAll();
+  transfer_.NotifyAll();
 }
 
 std::optional<v1::WorkerMessage> Agent::Next() {
@@ -153,12 +158,13 @@ void Agent::TakeAck(const v1::Ack& ack) {
   const auto entry = held_.find(ack.attempt());
   if (entry == held_.end()) return;
   HeldAttempt& attempt = *entry->second;
-  attempt.Acknowledge(ack.durable_sequence());
-  if (ack.directive() == v1::DIRECTIVE_STOP) attempt.Cancel();
+  attempt.Acknowledge(ack);
+  if (ack.directive() == v1::DIRECTIVE_STOP) attempt.RequestStop(Why::kCancelled);
+  if (ack.directive() == v1::DIRECTIVE_PAUSE) attempt.RequestStop(Why::kPaused);
   const bool is_abandoned = ack.directive() == v1::DIRECTIVE_ABANDON;
   if (is_abandoned) Log(LogLevel::kWarning, "attempt.abandoned", {{"attempt", ack.attempt()}});
   if (is_abandoned || ack.completed()) {
-    attempt.RequestStop();
+    attempt.RequestStop(Why::kAbandoned);
     std::erase(queue_, entry->second);
     held_.erase(entry);
   }
@@ -167,7 +173,105 @@ void Agent::TakeAck(const v1::Ack& ack) {
 void Agent::Drain() {
   MutexLock lock(mu_);
   is_draining_ = true;
-  for (auto& [name, attempt] : held_) attempt->RequestStop();
+  for (auto& [name, attempt] : held_) attempt->RequestStop(Why::kWorkerStops);
+  NotifyAll();
+}
+
+// --- checkpoints ------------------------------------------------------------
+
+std::optional<Agent::Transfer> Agent::NextTransfer() {
+  MutexLock lock(mu_);
+  while (is_connected_) {
+    if (is_welcome_) {
+      for (auto& [name, wanted] : wanted_) {
+        if (wanted.is_given || wanted.result) continue;
+        wanted.is_given = true;
+        return wanted.download;
+      }
+      for (auto& [name, attempt] : held_) {
+        if (std::optional<Upload> upload = attempt->NextUpload()) return *std::move(upload);
+      }
+    }
+    transfer_.Wait(mu_);
+  }
+  return std::nullopt;
+}
+
+void Agent::Uploaded(const Upload& upload, const absl::Status& status) {
+  if (!status.ok()) {
+    Log(LogLevel::kWarning, "checkpoint.not_kept",
+        {{"attempt", upload.attempt}, {"why", status.message()}});
+  }
+  MutexLock lock(mu_);
+  const auto entry = held_.find(upload.attempt);
+  if (entry == held_.end()) return;
+  entry->second->UploadEnded(upload.about.number(), status.ok());
+  NotifyAll();
+}
+
+void Agent::Receive(const Download& download, Downloaded result) {
+  MutexLock lock(mu_);
+  const auto entry = wanted_.find(download.attempt());
+  if (entry == wanted_.end()) return;  // not any more
+  entry->second.result = std::move(result);
+  NotifyAll();
+}
+
+Agent::Downloaded Agent::Fetch(HeldAttempt& attempt, const Download& download) {
+  MutexLock lock(mu_);
+  Wanted& wanted = wanted_[attempt.name()];
+  wanted.download = download;
+  NotifyAll();
+  while (!wanted.result && !attempt.stop_requested() && !is_closing_) waiting_.Wait(mu_);
+  Downloaded result = wanted.result
+                          ? *std::move(wanted.result)
+                          : Downloaded{absl::CancelledError("stopped before it began"), {}, {}};
+  wanted_.erase(attempt.name());
+  return result;
+}
+
+absl::StatusOr<int64_t> Agent::Restore(HeldAttempt& attempt, TrainingRun& run) {
+  if (!attempt.lease().has_checkpoint()) return 0;
+  Download download;
+  download.set_attempt(attempt.name());
+  for (;;) {
+    const Downloaded got = Fetch(attempt, download);
+    const bool is_damaged = absl::IsDataLoss(got.status) && got.checkpoint.has_value();
+    if (!got.status.ok() && !is_damaged) return got.status;
+    if (!got.checkpoint) {
+      Log(LogLevel::kWarning, "attempt.begins_again", {{"attempt", attempt.name()}});
+      return 0;
+    }
+    absl::Status restored = got.status;
+    if (restored.ok() && Sha256Hex(got.bytes) != got.checkpoint->sha256()) {
+      restored = absl::DataLossError("its bytes have another digest");
+    }
+    if (restored.ok()) restored = run.Restore(got.bytes);
+    if (restored.ok()) {
+      MutexLock lock(mu_);
+      attempt.GoOnFrom(*got.checkpoint);
+      return got.checkpoint->epoch();
+    }
+    Log(LogLevel::kWarning, "checkpoint.rejected",
+        {{"attempt", attempt.name()}, {"why", restored.message()}});
+    download.set_rejected_sha256(got.checkpoint->sha256());
+    download.set_reason(std::string(restored.message()));
+  }
+}
+
+bool Agent::IsCheckpointWaiting(const HeldAttempt& attempt) {
+  MutexLock lock(mu_);
+  return attempt.has_checkpoint_waiting();
+}
+
+void Agent::SaveCheckpoint(HeldAttempt& attempt, const TrainingRun& run, int64_t epoch) {
+  auto bytes = std::make_shared<const std::string>(run.Checkpoint());
+  v1::Checkpoint about;
+  about.set_epoch(epoch);
+  about.set_bytes(static_cast<int64_t>(bytes->size()));
+  about.set_sha256(Sha256Hex(*bytes));
+  MutexLock lock(mu_);
+  attempt.Add(std::move(about), std::move(bytes));
   NotifyAll();
 }
 
@@ -222,11 +326,36 @@ Agent::Ending Agent::Train(HeldAttempt& attempt) {
 
 Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
   TrainingRun::Result result{TrainingRun::End::kStopped, ""};
+  std::unique_ptr<TrainingRun> run;
+  int64_t epoch = 0;
+  bool has_trained = false;
   if (!attempt.stop_requested()) {
-    absl::StatusOr<std::unique_ptr<TrainingRun>> run = create_run_(attempt.training(), data_);
-    if (!run.ok()) return {v1::ATTEMPT_OUTCOME_FAILED, std::string(run.status().message())};
-    result = (*run)->Train([&](const v1::Measurement& m) { Record(attempt, m); },
-                           [&] { return attempt.stop_requested(); });
+    absl::StatusOr<std::unique_ptr<TrainingRun>> made =
+        create_run_(attempt.lease().training(), data_);
+    if (!made.ok()) return {v1::ATTEMPT_OUTCOME_FAILED, std::string(made.status().message())};
+    run = *std::move(made);
+    const absl::StatusOr<int64_t> start = Restore(attempt, *run);
+    if (!start.ok() && !attempt.stop_requested()) {
+      return {v1::ATTEMPT_OUTCOME_PREEMPTED,
+              absl::StrCat("its checkpoint could not be had: ", start.status().message())};
+    }
+    epoch = start.ok() ? *start : 0;
+  }
+  if (!attempt.stop_requested()) {
+    const absl::Duration interval = FromProto(attempt.lease().checkpoint_interval());
+    absl::Duration due = clock_.Elapsed() + interval;
+    // Asked before every mini-batch: where a checkpoint can be made.
+    const auto stop = [&] {
+      if (attempt.stop_requested()) return true;
+      if (interval > absl::ZeroDuration() && clock_.Elapsed() >= due) {
+        due += interval;
+        if (has_trained && !IsCheckpointWaiting(attempt)) SaveCheckpoint(attempt, *run, epoch);
+      }
+      has_trained = true;
+      return false;
+    };
+    result = run->Train([&](const v1::Measurement& m) { Record(attempt, m); }, stop,
+                        [&epoch] { ++epoch; });
   }
   switch (result.end) {
     case TrainingRun::End::kCompleted:
@@ -236,9 +365,21 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
     case TrainingRun::End::kStopped:
       break;
   }
-  MutexLock lock(mu_);
-  if (attempt.is_cancelled()) return {v1::ATTEMPT_OUTCOME_CANCELLED, "cancelled"};
-  return {v1::ATTEMPT_OUTCOME_PREEMPTED, "the worker was told to stop"};
+  Why why = Why::kWorkerStops;
+  {
+    MutexLock lock(mu_);
+    why = is_closing_ ? Why::kAbandoned : attempt.why_stopped();
+  }
+  const bool goes_on_elsewhere = why == Why::kWorkerStops || why == Why::kPaused;
+  if (goes_on_elsewhere && has_trained) SaveCheckpoint(attempt, *run, epoch);
+  switch (why) {
+    case Why::kCancelled:
+      return {v1::ATTEMPT_OUTCOME_CANCELLED, "cancelled"};
+    case Why::kPaused:
+      return {v1::ATTEMPT_OUTCOME_PAUSED, "paused"};
+    default:
+      return {v1::ATTEMPT_OUTCOME_PREEMPTED, "the worker was told to stop"};
+  }
 }
 
 void Agent::Record(HeldAttempt& attempt, const v1::Measurement& measurement) {

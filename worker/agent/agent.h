@@ -7,7 +7,8 @@
 //   send agent.Connect()                              the Hello
 //   one thread:     while (m = agent.Next()) send *m
 //   another:        agent.Receive(m) for each message m of the server
-//   stream lost:    agent.Disconnect(); join the first thread; begin again
+//   a third:        while (t = agent.NextTransfer()) put or get the checkpoint t
+//   stream lost:    agent.Disconnect(); join the other threads; begin again
 //
 // While the server is away what is trained goes on.
 #pragma once
@@ -20,8 +21,10 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
@@ -63,6 +66,22 @@ class Agent {
   void Receive(const v1::ServerMessage& message);
   void Disconnect();
 
+  // The next checkpoint to be put, or to be got for an attempt that goes on from it;
+  // waits until there is one. Nothing: the stream is over.
+  using Upload = HeldAttempt::Upload;
+  using Download = v1::GetCheckpointRequest;
+  using Transfer = std::variant<Upload, Download>;
+  std::optional<Transfer> NextTransfer();
+  // How it went. An upload may fail for good, or be given again by the next stream; a
+  // download must be repeated until there is an answer, or its stream is over.
+  void Uploaded(const Upload& upload, const absl::Status& status);
+  struct Downloaded {
+    absl::Status status;
+    std::optional<v1::Checkpoint> checkpoint;  // nothing: begin at the beginning
+    std::string bytes;
+  };
+  void Receive(const Download& download, Downloaded result);
+
   // Takes no more work and ends every run at its next mini-batch; each is handed
   // back as PREEMPTED.
   void Drain();
@@ -80,6 +99,12 @@ class Agent {
   Ending Train(HeldAttempt& attempt);
   Ending TrainUnguarded(HeldAttempt& attempt);
   void Record(HeldAttempt& attempt, const v1::Measurement& measurement);
+  // Brings `run` to where the attempt goes on, if its lease says so; how many epochs are
+  // done there. An error: that could not be found out.
+  absl::StatusOr<int64_t> Restore(HeldAttempt& attempt, trainer::TrainingRun& run);
+  Downloaded Fetch(HeldAttempt& attempt, const Download& download);
+  void SaveCheckpoint(HeldAttempt& attempt, const trainer::TrainingRun& run, int64_t epoch);
+  bool IsCheckpointWaiting(const HeldAttempt& attempt);
 
   void TakeLease(const v1::Lease& lease) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TakeAck(const v1::Ack& ack) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -94,9 +119,10 @@ class Agent {
   const CreateRun create_run_;
 
   Mutex mu_;
-  CondVar sender_;   // there may be something to say
-  CondVar slots_;    // a lease to train
-  CondVar waiting_;  // an acknowledgement, or the end of a training
+  CondVar sender_;    // there may be something to say
+  CondVar transfer_;  // there may be a checkpoint to put or to get
+  CondVar slots_;     // a lease to train
+  CondVar waiting_;   // an acknowledgement, or the end of a training
   bool is_connected_ ABSL_GUARDED_BY(mu_) = false;
   bool is_welcome_ ABSL_GUARDED_BY(mu_) = false;
   bool is_draining_ ABSL_GUARDED_BY(mu_) = false;
@@ -109,6 +135,13 @@ class Agent {
   // Held attempts that no slot has begun. A server that leases no more than was
   // asked for leaves it empty as soon as a slot wakes up.
   std::deque<std::shared_ptr<HeldAttempt>> queue_ ABSL_GUARDED_BY(mu_);
+  // Checkpoints that slots wait for, and what came of each.
+  struct Wanted {
+    Download download;
+    bool is_given = false;  // on this stream
+    std::optional<Downloaded> result;
+  };
+  std::map<std::string, Wanted> wanted_ ABSL_GUARDED_BY(mu_);  // by attempt
   int num_training_ ABSL_GUARDED_BY(mu_) = 0;  // slots at work, also on what was abandoned
 
   std::vector<std::thread> threads_;

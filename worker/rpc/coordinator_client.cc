@@ -14,6 +14,8 @@
 #include "common/random.h"
 #include "common/status_macros.h"
 #include "tpsweep/v1/worker_service.grpc.pb.h"
+#include "worker/rpc/checkpoint_transfers.h"
+#include "worker/rpc/status.h"
 
 namespace tpsweep::agent {
 namespace {
@@ -23,10 +25,6 @@ namespace {
 constexpr int kNameRefusals = 5;
 
 constexpr int64_t kMaxPemBytes = 1 << 20;
-
-absl::Status ToAbsl(const grpc::Status& status) {
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
-}
 
 // Whether trying again cannot help.
 bool IsFinal(absl::StatusCode code) {
@@ -146,6 +144,7 @@ CoordinatorClient::StreamEnd CoordinatorClient::RunStream() {
         if (!stream->Write(*message)) return;
       }
     });
+    CheckpointTransfers transfers(*stub, agent_, clock_);
     do {
       agent_.Receive(received);
     } while (stream->Read(&received));

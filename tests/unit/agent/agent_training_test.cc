@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "tests/fakes/checkpoint_shelf.h"
 #include "tests/fakes/synthetic_idx.h"
 #include "tests/fakes/training_specs.h"
 #include "worker/agent/agent.h"
@@ -26,7 +27,9 @@ class AgentTrainingTest : public testing::Test {
     v1::ServerMessage message;
     message.mutable_welcome()->mutable_heartbeat_interval()->set_seconds(60);
     agent_->Receive(message);
+    shelf_ = std::make_unique<CheckpointShelf>(*agent_);
   }
+  ~AgentTrainingTest() override { agent_->Disconnect(); }
 
   void Lease(const std::string& attempt, const v1::TrainingSpec& spec) {
     v1::ServerMessage message;
@@ -59,6 +62,7 @@ class AgentTrainingTest : public testing::Test {
   TempFolder folder_;
   trainer::DataSetCache data_{{folder_.path()}};
   std::unique_ptr<Agent> agent_;
+  std::unique_ptr<CheckpointShelf> shelf_;
   v1::Hello hello_;
   std::map<std::string, v1::Completion> completions_;
   std::map<std::string, std::vector<v1::Measurement>> measurements_;
@@ -111,6 +115,42 @@ TEST_F(AgentTrainingTest, ARealRunEndsAtItsNextMiniBatch) {
   ListenUntilEnded(1);
   EXPECT_EQ(completions_["a/attempts/1"].outcome(), v1::ATTEMPT_OUTCOME_PREEMPTED);
   EXPECT_GT(completions_["a/attempts/1"].last_sequence(), 0);
+}
+
+TEST_F(AgentTrainingTest, AnotherWorkerGoesOnToTheSameBits) {
+  v1::TrainingSpec spec = SmallSpec("dtp");
+  spec.set_epochs(2000);  // more than it can do before it hears of the pause
+  Lease("whole/attempts/1", spec);
+  ListenUntilEnded(1);
+  Lease("a/attempts/1", spec);
+  while (measurements_["a/attempts/1"].size() < 3) {
+    const std::optional<v1::WorkerMessage> message = agent_->Next();
+    ASSERT_TRUE(message.has_value());
+    for (const v1::Measurement& m : message->report().measurements()) {
+      measurements_["a/attempts/1"].push_back(m);
+    }
+  }
+  v1::ServerMessage pause;
+  pause.mutable_ack()->set_attempt("a/attempts/1");
+  pause.mutable_ack()->set_directive(v1::DIRECTIVE_PAUSE);
+  agent_->Receive(pause);
+  ListenUntilEnded(2);
+  ASSERT_EQ(completions_["a/attempts/1"].outcome(), v1::ATTEMPT_OUTCOME_PAUSED);
+  ASSERT_EQ(shelf_->uploads().size(), 1u);
+  const Agent::Upload upload = shelf_->uploads()[0];
+  shelf_->Give("a/attempts/2", {absl::OkStatus(), upload.about, *upload.bytes});
+
+  v1::ServerMessage lease;
+  lease.mutable_lease()->set_attempt("a/attempts/2");
+  *lease.mutable_lease()->mutable_training() = spec;
+  *lease.mutable_lease()->mutable_checkpoint() = upload.about;
+  agent_->Receive(lease);
+  ListenUntilEnded(3);
+  EXPECT_EQ(completions_["a/attempts/2"].outcome(), v1::ATTEMPT_OUTCOME_COMPLETED);
+  std::vector<double> losses = Losses("a/attempts/1");
+  EXPECT_EQ(losses.size(), static_cast<size_t>(upload.about.sequence()));
+  for (const double loss : Losses("a/attempts/2")) losses.push_back(loss);
+  EXPECT_EQ(losses, Losses("whole/attempts/1"));
 }
 
 }  // namespace

@@ -5,6 +5,9 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "common/mutex.h"
 #include "worker/trainer/run/training_run.h"
 
@@ -59,17 +62,19 @@ class Script {
     explicit ScriptedRun(Script& script) : script_(script) {}
 
     Result Train(const std::function<void(const v1::Measurement&)>& report,
-                 const std::function<bool()>& stop, const std::function<void()>&) override {
-      for (int64_t sequence = 1;;) {
+                 const std::function<bool()>& stop,
+                 const std::function<void()>& epoch_done) override {
+      for (;;) {
         if (stop()) return script_.Stopped();
         switch (script_.NextStep()) {
           case Step::kWait:
             break;
           case Step::kMeasure: {
             v1::Measurement measurement;
-            measurement.set_sequence(sequence++);
+            measurement.set_sequence(++sequence_);
             (*measurement.mutable_scalars())["train/loss"] = 0.5;
             report(measurement);
+            epoch_done();
             script_.Reported();
             break;
           }
@@ -78,11 +83,17 @@ class Script {
         }
       }
     }
-    std::string Checkpoint() const override { return ""; }
-    absl::Status Restore(absl::string_view) override { return absl::OkStatus(); }
+    std::string Checkpoint() const override { return absl::StrCat("after ", sequence_); }
+    absl::Status Restore(absl::string_view checkpoint) override {
+      if (absl::ConsumePrefix(&checkpoint, "after ") && absl::SimpleAtoi(checkpoint, &sequence_)) {
+        return absl::OkStatus();
+      }
+      return absl::InvalidArgumentError("not of this run");
+    }
 
    private:
     Script& script_;
+    int64_t sequence_ = 0;
   };
 
   enum class Step { kWait, kMeasure, kFinish };

@@ -16,7 +16,10 @@
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "common/mutex.h"
+#include "common/sha256.h"
+#include "common/status_macros.h"
 #include "server/coordinator/coordinator.h"
+#include "server/store/memory_checkpoints.h"
 #include "server/store/memory_store.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/faulty_store.h"
@@ -67,6 +70,17 @@ inline v1::Measurement MakeMeasurement(const std::string& attempt, int64_t seque
   measurement.set_epoch(sequence);
   (*measurement.mutable_scalars())["validation/error"] = ValueOf(attempt, sequence);
   return measurement;
+}
+
+// The `number`th checkpoint of an attempt, after measurement and epoch `sequence`.
+inline v1::Checkpoint MakeCheckpoint(int64_t number, int64_t sequence, const std::string& bytes) {
+  v1::Checkpoint checkpoint;
+  checkpoint.set_number(number);
+  checkpoint.set_epoch(sequence);
+  checkpoint.set_sequence(sequence);
+  checkpoint.set_bytes(static_cast<int64_t>(bytes.size()));
+  checkpoint.set_sha256(Sha256Hex(bytes));
+  return checkpoint;
 }
 
 // Plays one worker process.
@@ -139,6 +153,26 @@ class FakeWorker {
     return coordinator_->Receive(session_, message);
   }
 
+  // Puts the bytes of a checkpoint, and says that it is there.
+  absl::Status PutCheckpoint(const std::string& attempt, const v1::Checkpoint& checkpoint,
+                             const std::string& bytes) {
+    absl::StatusOr<std::unique_ptr<CheckpointUpload>> upload =
+        coordinator_->PutCheckpoint(attempt, checkpoint);
+    TP_RETURN_IF_ERROR(upload.status());
+    TP_RETURN_IF_ERROR((*upload)->Append(bytes));
+    return (*upload)->Finish();
+  }
+  absl::Status ReportCheckpoint(const std::string& attempt, const v1::Checkpoint& checkpoint) {
+    v1::WorkerMessage message;
+    *message.mutable_report()->mutable_checkpoint() = checkpoint;
+    return Send(attempt, std::move(message));
+  }
+  absl::Status LeaveCheckpoint(const std::string& attempt, const v1::Checkpoint& checkpoint,
+                               const std::string& bytes) {
+    TP_RETURN_IF_ERROR(PutCheckpoint(attempt, checkpoint, bytes));
+    return ReportCheckpoint(attempt, checkpoint);
+  }
+
   // Messages of one kind that have come since the last call; the others of
   // that time are dropped.
   std::vector<std::string> TakeLeases() {
@@ -147,6 +181,13 @@ class FakeWorker {
       if (message.has_lease()) attempts.push_back(message.lease().attempt());
     }
     return attempts;
+  }
+  std::vector<v1::Lease> TakeWholeLeases() {
+    std::vector<v1::Lease> leases;
+    for (const v1::ServerMessage& message : link_->Take()) {
+      if (message.has_lease()) leases.push_back(message.lease());
+    }
+    return leases;
   }
   std::vector<v1::Ack> TakeAcks() {
     std::vector<v1::Ack> acks;
@@ -203,10 +244,10 @@ class CoordinatorTest : public testing::Test {
     coordinator_ = nullptr;
     lost_writer_ = std::move(writer_);
     writer_ = std::make_unique<StoreWriter>(StoreWriterOptions(), store_, clock_);
-    CoordinatorOptions options;
+    CoordinatorOptions options = options_;
     options.lease_ttl = absl::Seconds(30);
     absl::StatusOr<std::unique_ptr<Coordinator>> opened =
-        Coordinator::Open(options, store_, *writer_, clock_);
+        Coordinator::Open(options, store_, checkpoints_, *writer_, clock_);
     ASSERT_THAT(opened, IsOk());
     coordinator_ = *std::move(opened);
   }
@@ -273,8 +314,10 @@ class CoordinatorTest : public testing::Test {
     TP_EXPECT_OK(writer_->Flush());
   }
 
+  CoordinatorOptions options_;
   MemoryStore memory_;
   FaultyStore store_{memory_};
+  MemoryCheckpoints checkpoints_;
   FakeClock clock_;
   std::unique_ptr<StoreWriter> lost_writer_;
   std::unique_ptr<StoreWriter> writer_;

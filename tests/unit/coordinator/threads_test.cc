@@ -49,9 +49,10 @@ TEST(CoordinatorThreads, AllAtOnce) {
   constexpr int kTrials = 100;
   SetLogSink([](LogLevel, absl::string_view) {});
   MemoryStore store;
+  MemoryCheckpoints checkpoints;
   StoreWriter writer({}, store, Clock::Real());
   TP_ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Coordinator> coordinator,
-                          Coordinator::Open({}, store, writer, Clock::Real()));
+                          Coordinator::Open({}, store, checkpoints, writer, Clock::Real()));
   writer.Start();
   v1::CreateStudyRequest request;
   *request.mutable_spec() = MakeSpec("s", kTrials);

@@ -56,7 +56,7 @@ TEST(SqliteQueriesTest, NoTableIsScannedAndNothingSorted) {
     }
   }
   // A page of one run's measurements begins at its key and ends with the run.
-  for (const Sql sql : {Sql::kListMeasurements, Sql::kListLatestMeasurements}) {
+  for (const Sql sql : {Sql::kListMeasurements, Sql::kListCountedMeasurements}) {
     EXPECT_THAT(Plan(db, sql),
                 HasSubstr("(study=? AND (trial,replicate,attempt,sequence)>(?,?,?,?) AND "
                           "(trial,replicate)<(?,?))"));

@@ -14,13 +14,6 @@ namespace {
 
 constexpr absl::string_view kGzipMagic = "\x1f\x8b";
 
-std::string DigestHex(EVP_MD_CTX* context) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  EVP_DigestFinal_ex(context, digest, &length);
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), length));
-}
-
 class PlainSource final : public ByteSource {
  public:
   PlainSource(absl::string_view bytes, absl::string_view name)
@@ -90,14 +83,9 @@ class GzipSource final : public ByteSource {
 
 }  // namespace
 
-ByteSource::ByteSource(absl::string_view name)
-    : name_(name), digest_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
-  EVP_DigestInit_ex(digest_.get(), EVP_sha256(), nullptr);
-}
-
 absl::StatusOr<size_t> ByteSource::ReadUpTo(void* out, size_t size) {
   TP_ASSIGN_OR_RETURN(const size_t got, ReadSome(out, size));
-  EVP_DigestUpdate(digest_.get(), out, got);
+  digest_.Add(absl::string_view(static_cast<const char*>(out), got));
   offset_ += got;
   return got;
 }
@@ -117,19 +105,9 @@ absl::Status ByteSource::ExpectEnd(absl::string_view whose) {
   return ErrorAt(end, "bytes follow ", whose);
 }
 
-std::string ByteSource::Sha256() { return DigestHex(digest_.get()); }
-
 std::unique_ptr<ByteSource> OpenBytes(absl::string_view bytes, absl::string_view name) {
   if (absl::StartsWith(bytes, kGzipMagic)) return std::make_unique<GzipSource>(bytes, name);
   return std::make_unique<PlainSource>(bytes, name);
-}
-
-std::string Sha256Hex(absl::string_view bytes) {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                        &EVP_MD_CTX_free);
-  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
-  EVP_DigestUpdate(context.get(), bytes.data(), bytes.size());
-  return DigestHex(context.get());
 }
 
 }  // namespace tpsweep::trainer

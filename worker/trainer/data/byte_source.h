@@ -3,8 +3,6 @@
 // error that names the file and the offset.
 #pragma once
 
-#include <openssl/evp.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "common/sha256.h"
 
 namespace tpsweep::trainer {
 
@@ -48,25 +47,22 @@ class ByteSource {
     return absl::InvalidArgumentError(absl::StrCat(name_, ": offset ", offset, ": ", parts...));
   }
 
-  // In hexadecimal, of all that was read; ends the reading.
-  std::string Sha256();
+  // SHA-256 of all that was read; ends the reading.
+  std::string Digest() { return digest_.Finish(); }
 
  protected:
-  explicit ByteSource(absl::string_view name);
+  explicit ByteSource(absl::string_view name) : name_(name) {}
 
  private:
   virtual absl::StatusOr<size_t> ReadSome(void* out, size_t size) = 0;
 
   const std::string name_;
   uint64_t offset_ = 0;
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest_;
+  Sha256 digest_;
 };
 
 // `bytes`, which must outlive the source, is the content of the file `name`: plain,
 // or gzip if it begins as gzip does.
 std::unique_ptr<ByteSource> OpenBytes(absl::string_view bytes, absl::string_view name);
-
-// In hexadecimal.
-std::string Sha256Hex(absl::string_view bytes);
 
 }  // namespace tpsweep::trainer

@@ -22,7 +22,7 @@ absl::StatusOr<std::string> AppendCifar(absl::string_view bytes, absl::string_vi
   for (int i = 0;; ++i) {
     const uint64_t offset = source->offset();
     TP_ASSIGN_OR_RETURN(const size_t got, source->ReadUpTo(record, kRecord));
-    if (got == 0 && i > 0) return source->Sha256();
+    if (got == 0 && i > 0) return source->Digest();
     if (got < kRecord) {
       return source->ErrorAt(offset + got, "the file ends within record ", i, ": a file of ",
                              offset + got, " bytes is no whole number of records of ", kRecord);

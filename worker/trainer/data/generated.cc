@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/random.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "common/training/known_data.h"
 #include "worker/trainer/data/byte_source.h"

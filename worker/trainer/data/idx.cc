@@ -50,7 +50,7 @@ absl::StatusOr<Array> ParseIdx(absl::string_view bytes, absl::string_view name) 
     array.shape.push_back(static_cast<int64_t>(size));
   }
   TP_ASSIGN_OR_RETURN(array.values, ReadValues(*source, type->type, /*is_big_endian=*/true, count));
-  array.sha256 = source->Sha256();
+  array.sha256 = source->Digest();
   return array;
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/file.h"
+#include "common/sha256.h"
 #include "common/status_macros.h"
 #include "worker/trainer/data/assemble.h"
 #include "worker/trainer/data/cifar10.h"

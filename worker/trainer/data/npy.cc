@@ -217,7 +217,7 @@ absl::StatusOr<Array> ReadNpy(ByteSource& source) {
   array.shape = std::move(header.shape);
   TP_ASSIGN_OR_RETURN(array.values,
                       ReadValues(source, header.type, /*is_big_endian=*/false, header.count));
-  array.sha256 = source.Sha256();
+  array.sha256 = source.Digest();
   return array;
 }
 

@@ -1,0 +1,129 @@
+// Runs that go on from a checkpoint on another worker, to the same bits.
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tests/integration/cluster.h"
+
+namespace tpsweep {
+namespace {
+
+using testing::IsEmpty;
+using testing::Not;
+using testing::Optional;
+
+std::map<std::string, RunNumbers> Undisturbed(Cluster& cluster, v1::StudySpec spec) {
+  spec.set_study("undisturbed");
+  return cluster.Numbers(cluster.WaitForEnd(cluster.Create(spec).name()).name());
+}
+
+// The first measurement of the second attempt of the only run.
+int64_t FirstOfSecondAttempt(Cluster& cluster, const std::string& study) {
+  for (const v1::MeasurementRecord& record : cluster.Measurements(study, true)) {
+    if (absl::EndsWith(record.attempt(), "/attempts/2")) return record.measurement().sequence();
+  }
+  return 0;
+}
+
+void Change(Cluster& cluster, const std::string& study,
+            grpc::Status (v1::SweepService::Stub::*method)(grpc::ClientContext*,
+                                                           const v1::StudyRequest&, v1::Study*)) {
+  v1::StudyRequest request;
+  request.set_name(study);
+  grpc::ClientContext context;
+  v1::Study answer;
+  const grpc::Status status = (cluster.service().*method)(&context, request, &answer);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+}
+
+std::vector<std::filesystem::path> CheckpointFiles(const Cluster& cluster) {
+  std::vector<std::filesystem::path> files;
+  const std::string folder = cluster.folder() + "/store.sqlite.checkpoints";
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  }
+  return files;
+}
+
+TEST(ResumeTest, AHandedBackRunGoesOnWhereItWas) {
+  Cluster cluster;
+  cluster.StartServer({"--lease-ttl", "10m"});
+  Process& stopped = cluster.StartWorker("w1");
+  const v1::StudySpec spec = LongStudy("handed-back");
+  const std::string study = cluster.Create(spec).name();
+  cluster.WaitForRunning(study);
+  stopped.Signal(SIGTERM);
+  EXPECT_THAT(stopped.WaitForExit(absl::Seconds(5)), Optional(0)) << stopped.Errors();
+  EXPECT_THAT(CheckpointFiles(cluster), testing::SizeIs(1));
+  cluster.StartWorker("w2");
+  cluster.WaitForEnd(study);
+  EXPECT_GT(FirstOfSecondAttempt(cluster, study), 3);
+  EXPECT_EQ(cluster.Numbers(study), Undisturbed(cluster, spec));
+  EXPECT_THAT(CheckpointFiles(cluster), IsEmpty());
+}
+
+TEST(ResumeTest, AKilledWorkerLosesOnlyWhatCameAfterItsLastCheckpoint) {
+  Cluster cluster;
+  cluster.StartServer({"--lease-ttl", "2s"});
+  cluster.StartWorker("w1");
+  v1::StudySpec spec = LongStudy("killed");
+  spec.mutable_checkpoints()->set_every_seconds(0.2);
+  const std::string study = cluster.Create(spec).name();
+  ASSERT_TRUE(WaitUntil([&] {
+    const std::vector<v1::Run> runs = cluster.Runs(study);
+    return !runs.empty() && !runs[0].checkpoints().empty();
+  }));
+  cluster.worker("w1").Signal(SIGKILL);
+  cluster.StartWorker("w2");
+  cluster.WaitForEnd(study);
+  EXPECT_GT(FirstOfSecondAttempt(cluster, study), 1);
+  EXPECT_EQ(cluster.Numbers(study), Undisturbed(cluster, spec));
+}
+
+TEST(ResumeTest, APausedStudyGoesOnAlsoAfterARestartOfTheServer) {
+  Cluster cluster;
+  cluster.StartServer({"--lease-ttl", "10m"});
+  cluster.StartWorker("w1");
+  const v1::StudySpec spec = LongStudy("paused");
+  const std::string study = cluster.Create(spec).name();
+  cluster.WaitForRunning(study);
+  Change(cluster, study, &v1::SweepService::Stub::PauseStudy);
+  ASSERT_TRUE(WaitUntil([&] { return cluster.Runs(study).at(0).state() == v1::RUN_STATE_PAUSED; }));
+  EXPECT_EQ(cluster.Workers().at(0).busy_slots(), 0);
+  cluster.server().Signal(SIGKILL);
+  ASSERT_TRUE(cluster.server().WaitForExit());
+  cluster.StartServer({"--lease-ttl", "10m"});
+  EXPECT_EQ(cluster.Get(study).state(), v1::STUDY_STATE_PAUSED);
+  Change(cluster, study, &v1::SweepService::Stub::ResumeStudy);
+  cluster.WaitForEnd(study);
+  EXPECT_GT(FirstOfSecondAttempt(cluster, study), 3);
+  EXPECT_EQ(cluster.Numbers(study), Undisturbed(cluster, spec));
+}
+
+TEST(ResumeTest, ADamagedCheckpointCostsTimeAndNothingElse) {
+  Cluster cluster;
+  cluster.StartServer({"--lease-ttl", "10m"});
+  cluster.StartWorker("w1");
+  const v1::StudySpec spec = LongStudy("damaged");
+  const std::string study = cluster.Create(spec).name();
+  cluster.WaitForRunning(study);
+  Change(cluster, study, &v1::SweepService::Stub::PauseStudy);
+  ASSERT_TRUE(WaitUntil([&] { return cluster.Runs(study).at(0).state() == v1::RUN_STATE_PAUSED; }));
+  ASSERT_THAT(CheckpointFiles(cluster), Not(IsEmpty()));
+  for (const std::filesystem::path& file : CheckpointFiles(cluster)) {
+    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekp(static_cast<std::streamoff>(std::filesystem::file_size(file) / 2));
+    bytes.put('\x5a').put('\xa5');
+  }
+  Change(cluster, study, &v1::SweepService::Stub::ResumeStudy);
+  cluster.WaitForEnd(study);
+  EXPECT_THAT(cluster.server().Errors(), testing::HasSubstr("checkpoint.rejected"));
+  EXPECT_THAT(cluster.worker("w1").Errors(), testing::HasSubstr("attempt.begins_again"));
+  EXPECT_EQ(cluster.Numbers(study), Undisturbed(cluster, spec));
+}
+
+}  // namespace
+}  // namespace tpsweep
