@@ -101,7 +101,7 @@ void Count(ComparedGroup& group) {
 void DescribeBest(const Comparison& comparison, ComparedGroup& group) {
   std::vector<const TrialResults*> candidates;
   for (const TrialResults* trial : group.trials.trials) {
-    if (trial->trial.state() != v1::TRIAL_STATE_CANCELLED && HasObjective(*trial)) {
+    if (trial->trial.state() == v1::TRIAL_STATE_SUCCEEDED && HasObjective(*trial)) {
       candidates.push_back(trial);
     }
   }

@@ -91,6 +91,7 @@ void AddCommands(CLI::App& app, Command& chosen) {
   AddRun(app, chosen);
   AddValidate(app, chosen);
   AddDescribe(app, chosen);
+  AddPreview(app, chosen);
   AddSubmit(app, chosen);
   AddWatch(app, chosen);
   AddLs(app, chosen);
@@ -100,6 +101,8 @@ void AddCommands(CLI::App& app, Command& chosen) {
   AddCompare(app, chosen);
   AddImportance(app, chosen);
   AddStateChanges(app, chosen);
+  AddExtend(app, chosen);
+  AddExplain(app, chosen);
   AddDelete(app, chosen);
   AddWorkers(app, chosen);
 }

@@ -54,7 +54,30 @@ Json ParametersJson(const v1::Trial& trial) {
   return parameters;
 }
 
+Json TrialJson(const v1::Trial& trial) {
+  Json rungs = Json::array();
+  for (const v1::Rung& rung : trial.rungs()) {
+    rungs.push_back({{"epochs", rung.epochs()},
+                     {"values", std::vector(rung.values().begin(), rung.values().end())}});
+  }
+  const auto list = [](const auto& values) {
+    return Json(std::vector<double>(values.begin(), values.end()));
+  };
+  return {{"trial", trial.number()},
+          {"state", StateText(trial.state())},
+          {"source", trial.source()},
+          {"parameters", ParametersJson(trial)},
+          {"objective", trial.has_objective() ? Json(trial.objective()) : Json()},
+          {"further_objectives", list(trial.further_objectives())},
+          {"constraints", list(trial.constraints())},
+          {"epochs", trial.epochs()},
+          {"rungs", std::move(rungs)},
+          {"core_seconds", trial.core_seconds()}};
+}
+
 Json ResultsJson(const StudyResults& results, bool with_history) {
+  Json trials = Json::array();
+  for (const TrialResults& trial : results.trials) trials.push_back(TrialJson(trial.trial));
   Json runs = Json::array();
   for (const TrialResults& trial : results.trials) {
     for (const v1::Run& run : trial.runs) {
@@ -80,6 +103,7 @@ Json ResultsJson(const StudyResults& results, bool with_history) {
   return {{"version", kJsonVersion},
           {"study", BareName(results.study.name())},
           {"state", StateText(results.study.state())},
+          {"trials", std::move(trials)},
           {"runs", std::move(runs)}};
 }
 

@@ -10,6 +10,9 @@
 namespace tpsweep::client {
 
 // With a "history" in every run if asked for, and "measurements" in those that have any.
+// One trial, without its runs.
+Json TrialJson(const v1::Trial& trial);
+
 Json ResultsJson(const StudyResults& results, bool with_history);
 
 // {path: value} of what the sampler chose.

@@ -83,6 +83,12 @@ Cell SecondsCell(const std::optional<Spread>& seconds) {
   return {absl::StrFormat("%.1f", seconds->mean), seconds->mean};
 }
 
+bool HasScheduler(const v1::StudySpec& spec) {
+  const v1::Scheduler& scheduler = spec.search().scheduler();
+  return scheduler.algorithm_case() != v1::Scheduler::kNone &&
+         scheduler.algorithm_case() != v1::Scheduler::ALGORITHM_NOT_SET;
+}
+
 // SUCCEEDED, SUCCEEDED (1 of 2 INFEASIBLE), ACTIVE (1 of 2 done).
 std::string TrialStateText(const TrialResults& trial) {
   const std::string state = StateText(trial.trial.state());
@@ -134,6 +140,8 @@ Listing TrialTable(const StudyResults& results) {
   Listing listing{"trials", {{"trial", "trial", Align::kRight}}, {}, "no trials yet"};
   AddParameterColumns(space, listing);
   listing.columns.push_back({"state", "state"});
+  const bool has_rungs = HasScheduler(results.study.spec());
+  if (has_rungs) listing.columns.push_back({"epochs", "epochs", Align::kRight});
   for (const std::string& name : metrics) listing.columns.push_back({name, name});
   listing.columns.push_back({"seconds", "seconds", Align::kRight});
   for (const TrialResults& trial : results.trials) {
@@ -141,6 +149,7 @@ Listing TrialTable(const StudyResults& results) {
     row.push_back(CountCell(trial.trial.number()));
     AddParameterCells(space, trial.trial, row);
     row.push_back(TextCell(TrialStateText(trial)));
+    if (has_rungs) row.push_back(CountCell(trial.trial.epochs()));
     for (const std::string& name : metrics) row.push_back(SpreadCell(SpreadOf(trial, name)));
     row.push_back(SecondsCell(SecondsOf(trial)));
   }

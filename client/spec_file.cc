@@ -6,7 +6,6 @@
 #include "client/setting.h"
 #include "common/file.h"
 #include "common/random.h"
-#include "common/spec/grid_size.h"
 #include "common/spec/yaml.h"
 #include "common/status_macros.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -43,10 +42,6 @@ absl::StatusOr<v1::StudySpec> LoadStudy(const SpecSource& source) {
   }
   return spec::ParseAndCompleteStudy(
       text, file, [&source](v1::StudySpec& spec) { return Change(source, spec); });
-}
-
-int64_t ExpectedRuns(const v1::StudySpec& complete) {
-  return spec::TrialCount(complete) * complete.search().replicates();
 }
 
 std::string SpecDigest(const v1::StudySpec& complete) {

@@ -29,9 +29,6 @@ struct SpecSource {
 // each error, with file, line and column, or the setting that is wrong.
 absl::StatusOr<v1::StudySpec> LoadStudy(const SpecSource& source);
 
-// How many runs the study will have.
-int64_t ExpectedRuns(const v1::StudySpec& complete);
-
 // The same for the same spec, whatever the layout and comments of its file.
 std::string SpecDigest(const v1::StudySpec& complete);
 

@@ -12,11 +12,15 @@
 namespace tpsweep::client {
 namespace {
 
-std::optional<Spread> SpreadOverSucceeded(
+// Over the runs that say what the trial is worth: those that succeeded, or, if it was
+// stopped at a rung, those that were there.
+std::optional<Spread> SpreadOverRuns(
     const TrialResults& trial, const std::function<std::optional<double>(const v1::Run&)>& value) {
   std::vector<double> values;
   for (const v1::Run& run : trial.runs) {
-    if (run.state() != v1::RUN_STATE_SUCCEEDED) continue;
+    const bool was_stopped =
+        trial.trial.state() == v1::TRIAL_STATE_STOPPED && run.state() == v1::RUN_STATE_STOPPED;
+    if (run.state() != v1::RUN_STATE_SUCCEEDED && !was_stopped) continue;
     if (const std::optional<double> one = value(run)) values.push_back(*one);
   }
   return SpreadOf(values);
@@ -30,7 +34,7 @@ std::optional<Spread> SpreadOf(absl::Span<const double> values) {
 }
 
 std::optional<Spread> SpreadOf(const TrialResults& trial, absl::string_view metric) {
-  return SpreadOverSucceeded(trial, [&](const v1::Run& run) -> std::optional<double> {
+  return SpreadOverRuns(trial, [&](const v1::Run& run) -> std::optional<double> {
     const auto& scalars = run.latest().scalars();
     const auto found = scalars.find(std::string(metric));
     return found == scalars.end() ? std::nullopt : std::optional<double>(found->second);
@@ -38,7 +42,7 @@ std::optional<Spread> SpreadOf(const TrialResults& trial, absl::string_view metr
 }
 
 std::optional<Spread> SecondsOf(const TrialResults& trial) {
-  return SpreadOverSucceeded(trial, [](const v1::Run& run) -> std::optional<double> {
+  return SpreadOverRuns(trial, [](const v1::Run& run) -> std::optional<double> {
     return run.latest().wall_seconds();
   });
 }

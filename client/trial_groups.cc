@@ -97,6 +97,9 @@ absl::StatusOr<TrialGroups> GroupTrials(absl::Span<const StudyResults> studies,
 const TrialResults* BestOf(absl::Span<const TrialResults* const> trials, v1::Goal goal) {
   const TrialResults* best = nullptr;
   for (const TrialResults* trial : trials) {
+    // Trials that were stopped at a rung, or wait there, have an objective too: of fewer
+    // epochs.
+    if (trial->trial.state() != v1::TRIAL_STATE_SUCCEEDED) continue;
     if (!trial->trial.has_objective() || std::isnan(trial->trial.objective())) continue;
     const auto is_better = [&](double a, double b) {
       return goal == v1::GOAL_MAXIMIZE ? a > b : a < b;

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace tpsweep::client {
@@ -37,6 +39,17 @@ std::string WithoutPrefix(absl::string_view name, absl::string_view prefix) {
 
 std::string StudyResource(const std::string& name) {
   return absl::StartsWith(name, "studies/") ? name : absl::StrCat("studies/", name);
+}
+
+std::string ResourceOf(const std::string& name) {
+  if (absl::StartsWith(name, "studies/")) return name;
+  const std::vector<std::string> parts = absl::StrSplit(name, '/');
+  std::string resource = absl::StrCat("studies/", parts[0]);
+  constexpr absl::string_view kKinds[] = {"trials", "runs", "attempts"};
+  for (size_t i = 1; i < parts.size(); ++i) {
+    absl::StrAppend(&resource, "/", i <= std::size(kKinds) ? kKinds[i - 1] : "?", "/", parts[i]);
+  }
+  return resource;
 }
 
 std::string BareName(const std::string& resource) {

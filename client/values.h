@@ -17,6 +17,8 @@ namespace tpsweep::client {
 
 // studies/NAME of NAME or of studies/NAME.
 std::string StudyResource(const std::string& name);
+// The resource that people call S, S/3 (trial 3) or S/3/0 (its run 0); resource names stay.
+std::string ResourceOf(const std::string& name);
 // NAME of studies/NAME.
 std::string BareName(const std::string& resource);
 

@@ -57,6 +57,9 @@ void AddBest(CLI::App& app, Command& chosen);
 void AddCompare(CLI::App& app, Command& chosen);
 void AddImportance(CLI::App& app, Command& chosen);
 void AddStateChanges(CLI::App& app, Command& chosen);  // pause, resume, cancel
+void AddExtend(CLI::App& app, Command& chosen);        // extend, retry
+void AddExplain(CLI::App& app, Command& chosen);
+void AddPreview(CLI::App& app, Command& chosen);
 void AddDelete(CLI::App& app, Command& chosen);
 void AddWorkers(CLI::App& app, Command& chosen);
 void AddDescribe(CLI::App& app, Command& chosen);

@@ -144,6 +144,13 @@ void AddDescribe(CLI::App& app, Command& chosen) {
     };
   });
 
+  CLI::App* schedulers = sub->add_subcommand("schedulers", "The ways to spend epochs on trials");
+  schedulers->callback([&chosen] {
+    chosen = [](Session& session) {
+      return DescribeChoices(session, "schedulers", "search.scheduler", spec::DescribeSchedulers());
+    };
+  });
+
   CLI::App* data = sub->add_subcommand("data", "The data sets on this machine");
   auto dirs = std::make_shared<std::vector<std::string>>();
   data->add_option("--data", *dirs, "Folder to look in, instead of TPSWEEP_DATA; may be repeated")

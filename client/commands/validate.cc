@@ -4,6 +4,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/spec_flags.h"
 #include "client/values.h"
+#include "common/spec/arms.h"
 #include "common/status_macros.h"
 
 namespace tpsweep::client {
@@ -12,7 +13,7 @@ namespace {
 absl::StatusOr<ExitStatus> Validate(Session& session, const SpecSource& source) {
   TP_ASSIGN_OR_RETURN(const v1::StudySpec spec, LoadStudy(source));
   session.out << "ok: " << source.ToString() << ": study " << spec.study() << ", "
-              << SizeText(spec, ExpectedRuns(spec)) << "\n";
+              << SizeText(spec, spec::ExpectedRuns(spec)) << "\n";
   return ExitStatus::kDone;
 }
 

@@ -170,6 +170,10 @@ std::vector<Description> DescribeRules() {
   return Members(*v1::TrainingSpec::descriptor()->FindOneofByName("rule"));
 }
 
+std::vector<Description> DescribeSchedulers() {
+  return Members(*v1::Scheduler::descriptor()->FindOneofByName("algorithm"));
+}
+
 std::vector<Description> DescribeSamplers() {
   return Members(*v1::Sampler::descriptor()->FindOneofByName("sampler"));
 }

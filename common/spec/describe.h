@@ -28,5 +28,6 @@ absl::StatusOr<std::vector<Description>> DescribeFields(absl::string_view path);
 // The learning rules and the samplers: one entry each, path = its name.
 std::vector<Description> DescribeRules();
 std::vector<Description> DescribeSamplers();
+std::vector<Description> DescribeSchedulers();
 
 }  // namespace tpsweep::spec

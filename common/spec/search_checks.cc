@@ -170,6 +170,75 @@ void CheckImports(const v1::StudySpec& spec, const Space& space, Problems& probl
   }
 }
 
+// The first rung of a scheduler that has rungs, and where it is said.
+struct FirstRung {
+  const char* field;
+  int64_t epochs;
+};
+std::optional<FirstRung> FirstRungOf(const v1::Scheduler& scheduler) {
+  switch (scheduler.algorithm_case()) {
+    case v1::Scheduler::kMedian:
+      return FirstRung{"median", scheduler.median().first_epoch()};
+    case v1::Scheduler::kAsha:
+      return FirstRung{"asha", scheduler.asha().first_epoch()};
+    case v1::Scheduler::kHyperband:
+      return FirstRung{"hyperband", scheduler.hyperband().first_epoch()};
+    case v1::Scheduler::kPasha:
+      return FirstRung{"pasha", scheduler.pasha().first_epoch()};
+    case v1::Scheduler::kOneEpoch:
+      return FirstRung{"one_epoch", scheduler.one_epoch().first_epoch()};
+    case v1::Scheduler::kNone:
+    case v1::Scheduler::ALGORITHM_NOT_SET:
+      break;
+  }
+  return std::nullopt;
+}
+
+void CheckScheduler(const v1::StudySpec& spec, const Space& space, Problems& problems) {
+  const v1::Search& search = spec.search();
+  const std::optional<FirstRung> first = FirstRungOf(search.scheduler());
+  if (first && space.Find("training.epochs")) {
+    problems.Add("space.training.epochs", "is searched, but the scheduler ", first->field,
+                 " decides how many epochs a trial gets; set training.epochs to the most of them");
+  } else if (first && first->epochs >= spec.training().epochs()) {
+    problems.Add(absl::StrCat("search.scheduler.", first->field, ".first_epoch"), first->epochs,
+                 " is not below training.epochs, ", spec.training().epochs(),
+                 ", where the last rung is");
+  }
+  if (first && spec.further_objectives_size() > 0) {
+    problems.Add("further_objectives", "the scheduler ", first->field,
+                 " ranks by one objective, and there are ", spec.further_objectives_size() + 1,
+                 "; use scheduler: none, or leave them out");
+  }
+  const int racers = search.racing().min_replicates();
+  if (racers != 0 && (racers < 2 || racers >= search.replicates())) {
+    problems.Add("search.racing.min_replicates", racers, " is not 0 (no race) or from 2 to ",
+                 search.replicates() - 1,
+                 ", below search.replicates: a test needs two values, and ",
+                 "there must be replicates to save");
+  }
+}
+
+void CheckBudget(const v1::StudySpec& spec, const Space& space, Problems& problems) {
+  if (spec.budget().epochs() > 0 && space.Find("training.epochs")) {
+    problems.Add("budget.epochs", "cannot be counted where training.epochs is searched");
+  }
+  const std::string& per = spec.budget().per();
+  if (per.empty()) return;
+  const std::optional<int> found = space.Find(per);
+  if (!found) {
+    std::vector<std::string> paths;
+    for (int p = 0; p < space.size(); ++p) paths.push_back(space.parameter(p).path());
+    problems.Add("budget.per", Quoted(per), " is not searched", LegalNames(per, paths));
+  } else if (const v1::Parameter& parameter = space.parameter(*found);
+             !parameter.has_choice() || !parameter.when().empty()) {
+    problems.Add("budget.per", Quoted(per), " is not a choice without condition");
+  } else if (parameter.choice().values_size() > 100) {
+    problems.Add("budget.per", Quoted(per), " has ", parameter.choice().values_size(),
+                 " values; at most 100 can have budgets of their own");
+  }
+}
+
 }  // namespace
 
 void CheckSearch(const v1::StudySpec& spec, const Space& space, Problems& problems) {
@@ -177,6 +246,8 @@ void CheckSearch(const v1::StudySpec& spec, const Space& space, Problems& proble
   CheckPriors(spec, space, problems);
   CheckFirst(spec, space, problems);
   CheckImports(spec, space, problems);
+  CheckScheduler(spec, space, problems);
+  CheckBudget(spec, space, problems);
 }
 
 }  // namespace tpsweep::spec

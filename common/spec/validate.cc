@@ -55,6 +55,7 @@ absl::StatusOr<v1::TrainingSpec> Configure(const v1::StudySpec& spec, const v1::
       spec.training(), std::vector(trial.parameters().begin(), trial.parameters().end()), problems);
   TP_RETURN_IF_ERROR(problems.ToStatus());
   training.set_seed(RunSeed(spec.search().seed(), trial.number(), replicate));
+  if (trial.extended_to() > 0) training.set_epochs(static_cast<int32_t>(trial.extended_to()));
   return training;
 }
 

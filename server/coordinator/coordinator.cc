@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "common/spec/arms.h"
 #include "common/spec/validate.h"
 #include "common/status_macros.h"
 #include "google/protobuf/util/message_differencer.h"
@@ -21,9 +22,10 @@ v1::Study NewStudy(const v1::StudySpec& spec) {
   study.set_name(ToString(StudyName{spec.study()}));
   *study.mutable_spec() = spec;
   study.mutable_runs();
-  study.set_expected_runs(Search(spec).TrialCount() * spec.search().replicates());
   return study;
 }
+
+}  // namespace
 
 std::string StateName(v1::StudyState state) {
   switch (state) {
@@ -41,8 +43,6 @@ std::string StateName(v1::StudyState state) {
 absl::Status NoSuchStudy(absl::string_view study) {
   return absl::NotFoundError(absl::StrCat("there is no study '", study, "'"));
 }
-
-}  // namespace
 
 Coordinator::Coordinator(CoordinatorOptions options, Store& store, CheckpointStore& checkpoints,
                          StoreWriter& writer, Clock& clock)
@@ -71,6 +71,7 @@ void Coordinator::CreateStudy(const v1::CreateStudyRequest& request, StudyAnswer
   absl::StatusOr<std::vector<v1::Trial>> imported = ImportTrials(store_, spec);
   if (!imported.ok()) return done(imported.status());
   for (v1::Trial& trial : *imported) *fresh.add_imported() = std::move(trial);
+  fresh.set_expected_runs(spec::ExpectedRuns(spec));
   if (request.validate_only()) return done(std::move(fresh));
   if (request.idempotency_key().size() > kMaxKey) {
     return done(absl::InvalidArgumentError(absl::StrCat(

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,13 @@ class Coordinator {
   void CancelStudy(absl::string_view name, StudyAnswer done);
   void DeleteStudy(absl::string_view name, std::function<void(absl::Status)> done);
 
+  void ExtendStudy(const v1::ExtendStudyRequest& request, StudyAnswer done);
+  void ExtendTrial(const v1::ExtendTrialRequest& request, StudyAnswer done);
+  void RetryRuns(const v1::RetryRunsRequest& request, StudyAnswer done);
+
+  // Where a trial that has not ended is, and why; empty if it has.
+  std::string Explain(const TrialName& trial) const;
+
   // Why nothing moves in `study`; empty if something does or it has ended.
   std::string WaitingReason(const v1::Study& study) const;
   // Those connected, and those that may still come back to their leases.
@@ -109,6 +117,9 @@ class Coordinator {
     std::optional<v1::Study> study;
   };
   enum class Verb { kPause, kResume, kCancel };
+  // Changes a study, also one that has completed, given what has ended of it (StoredRuns).
+  using Edit =
+      std::function<absl::Status(StudyState& study, std::vector<v1::Run> ended, Change& change)>;
 
   Coordinator(CoordinatorOptions options, Store& store, CheckpointStore& checkpoints,
               StoreWriter& writer, Clock& clock);
@@ -125,6 +136,14 @@ class Coordinator {
   // Queues the change for the store. Studies that have ended leave memory.
   StoreWriter::Ticket Publish(Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnDurable(const std::vector<std::string>& granted, std::vector<Change::PendingAck> acks);
+
+  // edits.cc
+  // Calls `edit` with the study `name` and its ended runs below `parent` (that study, a
+  // trial or a run of it), and answers when the change is durable. One edit a study at a
+  // time.
+  void EditStudy(const std::string& name, const std::string& parent, Edit edit, StudyAnswer done);
+  absl::StatusOr<Written> ApplyEdit(const std::string& name, const std::string& parent,
+                                    const Edit& edit);
 
   // workers.cc
   // False: the attempt is not leased to this worker.
@@ -175,6 +194,8 @@ class Coordinator {
   // recovery.cc
   absl::Status Recover();
   absl::Status RecoverStudy(v1::Study record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A study as the store has it.
+  absl::StatusOr<std::unique_ptr<StudyState>> LoadStudy(v1::Study record) const;
   absl::Status RecoverLease(v1::Attempt attempt) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const CoordinatorOptions options_;
@@ -195,6 +216,7 @@ class Coordinator {
   int64_t checkpoint_bytes_reserved_ ABSL_GUARDED_BY(mu_) = 0;  // of uploads that run
   int64_t revision_ ABSL_GUARDED_BY(mu_) = 0;
   bool is_draining_ ABSL_GUARDED_BY(mu_) = false;
+  std::set<std::string> being_edited_ ABSL_GUARDED_BY(mu_);  // by S
 };
 
 }  // namespace tpsweep::server

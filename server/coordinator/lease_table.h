@@ -33,6 +33,8 @@ struct Lease {
   // Where it goes on, and after how much training it is to leave the next one.
   std::optional<v1::Checkpoint> checkpoint;
   absl::Duration checkpoint_interval;
+  int64_t pause_after_epoch = 0;  // 0: no rung
+  bool keep_final = false;
 };
 
 class LeaseTable {

@@ -27,8 +27,14 @@ class Queries {
       const v1::ListMeasurementsRequest& request) const;
   absl::StatusOr<v1::BestTrialsResponse> BestTrials(const v1::BestTrialsRequest& request) const;
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers() const;
+  absl::StatusOr<v1::Explanation> Explain(const v1::ExplainRequest& request) const;
+  absl::StatusOr<v1::Preview> PreviewStudy(const v1::PreviewStudyRequest& request) const;
 
  private:
+  // What an epoch of runs like those of `spec` took, and which runs these were; 0 if there
+  // are none.
+  absl::StatusOr<double> EpochSecondsOf(const v1::StudySpec& spec, std::string& basis) const;
+
   const Store& store_;
   const Coordinator& coordinator_;
 };

@@ -8,40 +8,9 @@
 #include "common/names.h"
 #include "common/status_macros.h"
 #include "server/coordinator/coordinator.h"
+#include "server/coordinator/read_all.h"
 
 namespace tpsweep::server {
-namespace {
-
-constexpr int kPageSize = 1000;
-
-// Calls `take` with every item of a list that `list` reads page by page.
-template <class T, class List, class Take>
-absl::Status ForEach(List list, Take take) {
-  PageRequest request{kPageSize, ""};
-  do {
-    absl::StatusOr<Page<T>> page = list(request);
-    TP_RETURN_IF_ERROR(page.status());
-    for (T& item : page->items) TP_RETURN_IF_ERROR(take(std::move(item)));
-    request.token = page->next_token;
-  } while (!request.token.empty());
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<v1::Run>> RunsOf(const Store& store, const v1::Trial& trial) {
-  std::vector<v1::Run> runs;
-  TP_RETURN_IF_ERROR(ForEach<v1::Run>(
-      [&](const PageRequest& page) {
-        return store.ListRuns({trial.name(), {}}, page);
-      },
-      [&](v1::Run run) {
-        runs.push_back(std::move(run));
-        return absl::OkStatus();
-      }));
-  return runs;
-}
-
-}  // namespace
-
 absl::Status Coordinator::Recover() {
   MutexLock lock(mu_);
   TP_ASSIGN_OR_RETURN(revision_, store_.LastRevision());
@@ -67,23 +36,30 @@ absl::Status Coordinator::RecoverStudy(v1::Study record) {
   index_[study] = {number, record.state(), record.idempotency_key()};
   if (!record.idempotency_key().empty()) keys_[record.idempotency_key()] = study;
   if (IsEnd(record.state())) return absl::OkStatus();
+  TP_ASSIGN_OR_RETURN(studies_[number], LoadStudy(std::move(record)));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<StudyState>> Coordinator::LoadStudy(v1::Study record) const {
   auto state = std::make_unique<StudyState>(std::move(record));
   const std::string name = state->record().name();
-  const absl::Status restored = ForEach<v1::Trial>(
+  TP_RETURN_IF_ERROR(ForEach<v1::Trial>(
       [&](const PageRequest& page) {
         return store_.ListTrials({name, {}}, page);
       },
       [&](v1::Trial trial) -> absl::Status {
         std::vector<v1::Run> runs;
         if (trial.state() == v1::TRIAL_STATE_ACTIVE) {
-          TP_ASSIGN_OR_RETURN(runs, RunsOf(store_, trial));
+          TP_ASSIGN_OR_RETURN(runs, RunsOf(store_, trial.name()));
         }
         state->Restore(std::move(trial), std::move(runs));
         return absl::OkStatus();
-      });
-  TP_RETURN_IF_ERROR(restored);
-  studies_[number] = std::move(state);
-  return absl::OkStatus();
+      }));
+  for (const int64_t best : state->BestTrials()) {
+    TP_ASSIGN_OR_RETURN(std::vector<v1::Run> runs, RunsOf(store_, state->trial(best).name()));
+    for (v1::Run& run : runs) state->RestoreKept(std::move(run));
+  }
+  return state;
 }
 
 absl::Status Coordinator::RecoverLease(v1::Attempt attempt) {

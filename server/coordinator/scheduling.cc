@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/names.h"
-#include "common/spec/validate.h"
 #include "server/coordinator/coordinator.h"
 
 namespace tpsweep::server {
@@ -23,6 +22,9 @@ constexpr int kMaxTrialsPerPass = 256;
 
 void Coordinator::Schedule(Change& change) {
   if (is_draining_) return;
+  for (auto& [number, study] : studies_) {
+    if (study->record().state() == v1::STUDY_STATE_ACTIVE) study->CheckTime(change);
+  }
   int trials_left = kMaxTrialsPerPass;
   bool was_given = true;
   while (was_given) {
@@ -42,11 +44,10 @@ bool Coordinator::GiveOne(WorkerEntry& worker, int& trials_left, Change& change)
         Grant(worker, *study, *key, change);
         return true;
       }
-      if (trials_left == 0 || study->num_queued() >= kMaxWaitingRuns || study->is_exhausted()) {
-        break;
-      }
-      study->CreateTrial(change);
-      --trials_left;
+      if (trials_left == 0 || study->num_queued() >= kMaxWaitingRuns) break;
+      const StudyState::Fresh fresh = study->QueueMore(change);
+      if (fresh == StudyState::Fresh::kNothing) break;
+      if (fresh == StudyState::Fresh::kCreated) --trials_left;
     }
   }
   return false;
@@ -54,8 +55,7 @@ bool Coordinator::GiveOne(WorkerEntry& worker, int& trials_left, Change& change)
 
 void Coordinator::Grant(WorkerEntry& worker, StudyState& study, RunKey key, Change& change) {
   v1::Run& run = *study.FindOpen(key);
-  absl::StatusOr<v1::TrainingSpec> training =
-      spec::Configure(study.record().spec(), study.trial(key.trial), key.replicate);
+  absl::StatusOr<v1::TrainingSpec> training = study.Configure(key);
   if (!training.ok()) {
     run.set_message(std::string(training.status().message()));
     study.Move(run, v1::RUN_STATE_FAILED, "run.failed", change);
@@ -82,6 +82,8 @@ void Coordinator::Grant(WorkerEntry& worker, StudyState& study, RunKey key, Chan
   lease.study = name;
   lease.run = key;
   lease.training = *std::move(training);
+  lease.keep_final = study.KeepsBest();
+  lease.pause_after_epoch = study.PauseAfter(key.trial);
   lease.checkpoint_interval = absl::Seconds(study.record().spec().checkpoints().every_seconds());
   if (goes_on) {
     const v1::Checkpoint& last = *run.checkpoints().rbegin();

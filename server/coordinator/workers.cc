@@ -267,11 +267,7 @@ bool Coordinator::TakeCompletion(WorkerEntry& worker, const v1::Completion& comp
       }
       break;
     case v1::ATTEMPT_OUTCOME_PAUSED:
-      if (study.record().state() == v1::STUDY_STATE_PAUSED) {
-        study.Move(run, v1::RUN_STATE_PAUSED, "run.paused", change);
-      } else {  // resumed meanwhile
-        study.Move(run, v1::RUN_STATE_QUEUED, "run.queued", change);
-      }
+      study.Pause(run, change);
       break;
     default:  // PREEMPTED: the door lets no other pass
       change.AddEvent("attempt.preempted", attempt, message);
@@ -314,6 +310,8 @@ void Coordinator::SendLease(const WorkerEntry& worker, const Lease& lease) const
   }
   *message.mutable_lease()->mutable_checkpoint_interval() =
       ToProtoDuration(lease.checkpoint_interval);
+  message.mutable_lease()->set_pause_after_epoch(lease.pause_after_epoch);
+  message.mutable_lease()->set_keep_final(lease.keep_final);
   worker.link->Send(std::move(message));
 }
 
@@ -324,6 +322,11 @@ void Coordinator::EndAttempt(const std::string& attempt, v1::AttemptOutcome outc
   lease.attempt.set_message(std::string(message));
   *lease.attempt.mutable_end_time() = ToProto(change.now);
   change.batch.attempts.push_back(lease.attempt);
+  const absl::Time start = absl::FromUnixSeconds(lease.attempt.start_time().seconds()) +
+                           absl::Nanoseconds(lease.attempt.start_time().nanos());
+  const double seconds = std::max(0.0, absl::ToDoubleSeconds(change.now - start));
+  const int threads = lease.training ? lease.training->threads_per_run() : 1;
+  FindStudy(lease.study)->Spend(lease.run.trial, seconds * threads, change);
   CollectUnrecorded(*FindStudy(lease.study)->FindOpen(lease.run), change);
   workers_.At(lease.attempt.worker()).attempts.erase(attempt);
   leases_.Remove(attempt);

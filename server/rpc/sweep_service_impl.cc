@@ -131,6 +131,41 @@ SweepServiceImpl::Reactor* SweepServiceImpl::ListWorkers(Context* context,
   return Answer(context, queries_.ListWorkers(), out);
 }
 
+SweepServiceImpl::Reactor* SweepServiceImpl::ExtendStudy(Context* context,
+                                                         const v1::ExtendStudyRequest* in,
+                                                         v1::Study* out) {
+  Reactor* reactor = context->DefaultReactor();
+  coordinator_.ExtendStudy(*in, Later(reactor, out));
+  return reactor;
+}
+
+SweepServiceImpl::Reactor* SweepServiceImpl::ExtendTrial(Context* context,
+                                                         const v1::ExtendTrialRequest* in,
+                                                         v1::Study* out) {
+  Reactor* reactor = context->DefaultReactor();
+  coordinator_.ExtendTrial(*in, Later(reactor, out));
+  return reactor;
+}
+
+SweepServiceImpl::Reactor* SweepServiceImpl::RetryRuns(Context* context,
+                                                       const v1::RetryRunsRequest* in,
+                                                       v1::Study* out) {
+  Reactor* reactor = context->DefaultReactor();
+  coordinator_.RetryRuns(*in, Later(reactor, out));
+  return reactor;
+}
+
+SweepServiceImpl::Reactor* SweepServiceImpl::Explain(Context* context, const v1::ExplainRequest* in,
+                                                     v1::Explanation* out) {
+  return Answer(context, queries_.Explain(*in), out);
+}
+
+SweepServiceImpl::Reactor* SweepServiceImpl::PreviewStudy(Context* context,
+                                                          const v1::PreviewStudyRequest* in,
+                                                          v1::Preview* out) {
+  return Answer(context, queries_.PreviewStudy(*in), out);
+}
+
 grpc::ServerWriteReactor<v1::Event>* SweepServiceImpl::Watch(Context*, const v1::WatchRequest* in) {
   if (const absl::Status legal = Check(*in); !legal.ok()) return new Refusal(legal);
   return watch_hub_.Watch(*in);

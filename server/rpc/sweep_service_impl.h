@@ -31,6 +31,11 @@ class SweepServiceImpl final : public v1::SweepService::CallbackService {
                             v1::ListMeasurementsResponse*) override;
   Reactor* BestTrials(Context*, const v1::BestTrialsRequest*, v1::BestTrialsResponse*) override;
   Reactor* ListWorkers(Context*, const v1::ListWorkersRequest*, v1::ListWorkersResponse*) override;
+  Reactor* ExtendStudy(Context*, const v1::ExtendStudyRequest*, v1::Study*) override;
+  Reactor* ExtendTrial(Context*, const v1::ExtendTrialRequest*, v1::Study*) override;
+  Reactor* RetryRuns(Context*, const v1::RetryRunsRequest*, v1::Study*) override;
+  Reactor* Explain(Context*, const v1::ExplainRequest*, v1::Explanation*) override;
+  Reactor* PreviewStudy(Context*, const v1::PreviewStudyRequest*, v1::Preview*) override;
   grpc::ServerWriteReactor<v1::Event>* Watch(Context*, const v1::WatchRequest*) override;
 
  private:

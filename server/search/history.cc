@@ -28,8 +28,8 @@ void History::Import(const v1::Trial& trial) {
 
 void History::Add(const v1::Trial& trial) { AddRow(trial); }
 
-void History::End(const v1::Trial& trial) {
-  Measure(num_imported_ + static_cast<int>(trial.number()), trial);
+void History::Tell(int64_t number, const v1::Trial& trial) {
+  Measure(num_imported_ + static_cast<int>(number), trial);
 }
 
 void History::AddRow(const v1::Trial& trial) {
@@ -42,11 +42,15 @@ void History::AddRow(const v1::Trial& trial) {
 
 void History::Measure(int row, const v1::Trial& trial) {
   Outcome& outcome = outcomes_[At(row)];
+  if (outcome == Outcome::kMeasured || outcome == Outcome::kBad) --num_ended_;
   outcome = Outcome::kNone;
   if (trial.state() == v1::TRIAL_STATE_CANCELLED) return;
   ++num_ended_;
   outcome = Outcome::kBad;
-  if (trial.state() != v1::TRIAL_STATE_SUCCEEDED || !trial.has_objective()) return;
+  const bool is_good = trial.state() == v1::TRIAL_STATE_SUCCEEDED ||
+                       trial.state() == v1::TRIAL_STATE_STOPPED ||
+                       trial.state() == v1::TRIAL_STATE_ACTIVE;
+  if (!is_good || !trial.has_objective()) return;
   std::vector<double> values = {trial.objective()};
   values.insert(values.end(), trial.further_objectives().begin(), trial.further_objectives().end());
   if (values.size() != signs_.size()) return;

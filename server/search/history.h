@@ -1,9 +1,9 @@
 // What a sampler knows of the trials of a study, as numbers.
 //
 // A row for each trial: first those imported from earlier studies, then the
-// study's own, by number. Rows are only added, and a row ends once. Samplers are
-// functions of the rows, not of the order in which they ended: that is why a
-// server started again on the same records decides alike.
+// study's own, by number. Rows are only added. Samplers are functions of the rows,
+// not of the order in which they ended: that is why a server started again on the
+// same records decides alike.
 //
 // Not thread-safe.
 #pragma once
@@ -33,12 +33,13 @@ class History {
   void Import(const v1::Trial& trial);
   // The study's next trial.
   void Add(const v1::Trial& trial);
-  // Notes how trial `trial.number()` ended.
-  void End(const v1::Trial& trial);
+  // What is known now of the study's trial in row `number`: it has ended, or waits at a
+  // rung, in which case it may go on and get better.
+  void Tell(int64_t number, const v1::Trial& trial);
 
   int num_rows() const { return static_cast<int>(outcomes_.size()); }
   int64_t num_trials() const { return num_rows() - num_imported_; }
-  // Rows that are measured or bad.
+  // Rows that are measured or bad. (A trial at a rung is measured.)
   int num_ended() const { return num_ended_; }
   int num_objectives() const { return static_cast<int>(signs_.size()); }
 

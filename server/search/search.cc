@@ -48,7 +48,7 @@ void Search::Add(const v1::Trial& trial) {
   tried_.insert(Fingerprint(std::vector(parameters.begin(), parameters.end())));
 }
 
-void Search::End(const v1::Trial& trial) { history_.End(trial); }
+void Search::Tell(int64_t number, const v1::Trial& trial) { history_.Tell(number, trial); }
 
 bool Search::IsTried(const Configuration& configuration) const {
   return !search_.repeats() && tried_.contains(Fingerprint(configuration));

@@ -31,9 +31,10 @@ class Search {
   Search(const Search&) = delete;
   Search& operator=(const Search&) = delete;
 
-  // The next trial, which has been created, and the end of one that has.
+  // The next trial, which has been created, and what is known of trial `number` now that
+  // it has ended or waits at a rung.
   void Add(const v1::Trial& trial);
-  void End(const v1::Trial& trial);
+  void Tell(int64_t number, const v1::Trial& trial);
 
   struct Next {
     Configuration configuration;

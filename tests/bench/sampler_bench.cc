@@ -63,7 +63,7 @@ void Propose(benchmark::State& state, v1::Sampler::SamplerCase kind, v1::TpeMode
     for (Search* each : {&search, &drawn}) each->Add(trial);
     trial.set_state(v1::TRIAL_STATE_SUCCEEDED);
     trial.set_objective(value);
-    for (Search* each : {&search, &drawn}) each->End(trial);
+    for (Search* each : {&search, &drawn}) each->Tell(trial.number(), trial);
   };
   while (number < state.range(0)) end_one(*drawn.Propose());
   std::vector<double> milliseconds;

@@ -72,7 +72,7 @@ double Best(const TestFunction& function, const v1::StudySpec& spec) {
     trial.set_state(v1::TRIAL_STATE_SUCCEEDED);
     trial.set_objective(function.value(x));
     best = std::min(best, trial.objective());
-    search.End(trial);
+    search.Tell(trial.number(), trial);
   }
   return best;
 }

@@ -162,7 +162,7 @@ TEST_P(SamplerConformance, AskedAgainItSaysTheSame) {
     v1::Trial trial = MakeTrial(n, *next);
     for (Search* each : {&search, &other}) each->Add(trial);
     EndAsUsual(trial);
-    for (Search* each : {&search, &other}) each->End(trial);
+    for (Search* each : {&search, &other}) each->Tell(trial.number(), trial);
   }
 }
 
@@ -195,8 +195,10 @@ TEST_P(SamplerConformance, TheOrderInWhichResultsArriveDoesNotMatter) {
       backwards.Add(batch.back());
     }
     for (v1::Trial& trial : batch) EndAsUsual(trial);
-    for (auto trial = batch.begin(); trial != batch.end(); ++trial) forwards.End(*trial);
-    for (auto trial = batch.rbegin(); trial != batch.rend(); ++trial) backwards.End(*trial);
+    for (auto trial = batch.begin(); trial != batch.end(); ++trial)
+      forwards.Tell(trial->number(), *trial);
+    for (auto trial = batch.rbegin(); trial != batch.rend(); ++trial)
+      backwards.Tell(trial->number(), *trial);
   }
 }
 
@@ -211,12 +213,12 @@ TEST_P(SamplerConformance, ToldAllAtOnceItGoesOnAlike) {
     if (n < 2) continue;
     v1::Trial& ended = trials[static_cast<size_t>(n - 2)];  // two are always running
     EndAsUsual(ended);
-    live.End(ended);
+    live.Tell(ended.number(), ended);
   }
   Search restored(spec);
   for (const v1::Trial& trial : trials) {
     restored.Add(trial);
-    if (trial.state() != v1::TRIAL_STATE_ACTIVE) restored.End(trial);
+    if (trial.state() != v1::TRIAL_STATE_ACTIVE) restored.Tell(trial.number(), trial);
   }
   EXPECT_EQ(ToText(restored.Propose()->configuration), ToText(live.Propose()->configuration));
 }

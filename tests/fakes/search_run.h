@@ -72,7 +72,8 @@ inline std::vector<v1::Trial> RunToEnd(Search& search, const Ending& end = EndAs
     }
     if (ended == trials.size()) return trials;
     end(trials[ended]);
-    search.End(trials[ended++]);
+    search.Tell(trials[ended].number(), trials[ended]);
+    ++ended;
   }
 }
 

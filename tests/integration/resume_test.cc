@@ -62,7 +62,10 @@ TEST(ResumeTest, AHandedBackRunGoesOnWhereItWas) {
   cluster.WaitForEnd(study);
   EXPECT_GT(FirstOfSecondAttempt(cluster, study), 3);
   EXPECT_EQ(cluster.Numbers(study), Undisturbed(cluster, spec));
-  EXPECT_THAT(CheckpointFiles(cluster), IsEmpty());
+  // Its final state, kept because it is the best, has every bit of the undisturbed one.
+  const std::vector<std::filesystem::path> final_states = CheckpointFiles(cluster);
+  ASSERT_THAT(final_states, testing::SizeIs(2));
+  EXPECT_EQ(final_states[0].filename(), final_states[1].filename()) << "named by their digests";
 }
 
 TEST(ResumeTest, AKilledWorkerLosesOnlyWhatCameAfterItsLastCheckpoint) {

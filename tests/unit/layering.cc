@@ -26,8 +26,10 @@ const std::vector<Room>& Rooms() {
        {"common/clock.h", "common/file.h", "common/log.h", "common/mutex.h", "common/names.h",
         "common/random.h", "common/sha256.h", "common/status_macros.h", "common/svg.h"}},
       {"server/search/", {"common/", "tpsweep/v1/"}},
+      {"server/schedule/", {"common/", "tpsweep/v1/"}},
       {"server/store/", {"common/", "tpsweep/v1/"}},
-      {"server/coordinator/", {"common/", "tpsweep/v1/", "server/search/", "server/store/"}},
+      {"server/coordinator/",
+       {"common/", "tpsweep/v1/", "server/schedule/", "server/search/", "server/store/"}},
       // Reads come from the store's snapshots, through its interface.
       {"server/rpc/", {"common/", "tpsweep/v1/", "server/coordinator/", "server/store/store.h"}},
       {"server/", {"common/", "tpsweep/v1/"}},

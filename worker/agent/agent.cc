@@ -345,8 +345,14 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
     const absl::Duration interval = FromProto(attempt.lease().checkpoint_interval());
     absl::Duration due = clock_.Elapsed() + interval;
     // Asked before every mini-batch: where a checkpoint can be made.
+    const int64_t rung = attempt.lease().pause_after_epoch();
     const auto stop = [&] {
       if (attempt.stop_requested()) return true;
+      if (rung > 0 && epoch >= rung) {
+        MutexLock lock(mu_);
+        attempt.RequestStop(Why::kPaused);
+        return true;
+      }
       if (interval > absl::ZeroDuration() && clock_.Elapsed() >= due) {
         due += interval;
         if (has_trained && !IsCheckpointWaiting(attempt)) SaveCheckpoint(attempt, *run, epoch);
@@ -359,6 +365,7 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
   }
   switch (result.end) {
     case TrainingRun::End::kCompleted:
+      if (attempt.lease().keep_final() && has_trained) SaveCheckpoint(attempt, *run, epoch);
       return {v1::ATTEMPT_OUTCOME_COMPLETED, result.message};
     case TrainingRun::End::kInfeasible:
       return {v1::ATTEMPT_OUTCOME_INFEASIBLE, result.message};

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/spec_file.h"
+#include "common/spec/arms.h"
 #include "common/spec/field_path.h"
 #include "common/spec/resolve.h"
 #include "common/spec/space.h"
@@ -47,7 +48,7 @@ TEST(Presets, AreLegalAndAreWhatTheirNamesSay) {
   for (const presets::File& file : presets::Presets()) {
     const v1::StudySpec spec = Preset(file.name);
     EXPECT_EQ(spec.study(), file.name);
-    EXPECT_EQ(ExpectedRuns(spec), 1) << file.name;
+    EXPECT_EQ(spec::ExpectedRuns(spec), 1) << file.name;
     EXPECT_THAT(Summary(file), testing::EndsWith(".")) << file.name;
     EXPECT_EQ(Summary(file).find('#'), std::string::npos) << file.name;
     const v1::TrainingSpec& training = spec.training();
@@ -239,7 +240,7 @@ TEST(Spaces, AreThereForEveryRuleAndTakeThePlaceOfFixedValues) {
     if (source.space == "gnt") source.settings = {"training.forward.algorithm=adam"};
     const auto spec = LoadStudy(source);
     TP_ASSERT_OK(spec) << file.name;
-    EXPECT_EQ(ExpectedRuns(*spec), 50) << file.name;
+    EXPECT_EQ(spec::ExpectedRuns(*spec), 50) << file.name;
     EXPECT_GE(spec->space_size(), 3) << file.name;
     EXPECT_THAT(Summary(file), testing::EndsWith(".")) << file.name;
   }

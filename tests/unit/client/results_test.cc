@@ -109,11 +109,31 @@ TEST_F(ResultsTest, SpreadTakesSucceededRunsOnly) {
   EXPECT_DOUBLE_EQ(SecondsOf(trial)->mean, 10);
 }
 
+TEST_F(ResultsTest, ATrialThatWasStoppedIsWorthWhatItsRunsWereThere) {
+  TrialResults& trial = results_.trials[0];
+  for (v1::Run& run : trial.runs) run.set_state(v1::RUN_STATE_STOPPED);
+  EXPECT_FALSE(SpreadOf(trial, "validation/error").has_value());
+  trial.trial.set_state(v1::TRIAL_STATE_STOPPED);
+  EXPECT_TRUE(SpreadOf(trial, "validation/error").has_value());
+}
+
 TEST_F(ResultsTest, JsonHasTheDocumentedShape) {
   results_.trials.resize(1);
   results_.trials[0].runs.resize(1);
+  v1::Trial& trial = results_.trials[0].trial;
+  trial.set_epochs(9);
+  v1::Rung& rung = *trial.add_rungs();
+  rung.set_epochs(9);
+  rung.add_values(0.2);
+  rung.add_values(0.3);
   const Json expected = Json::parse(R"({
     "version": 1, "study": "look", "state": "COMPLETED",
+    "trials": [{
+      "trial": 0, "state": "SUCCEEDED", "source": "",
+      "parameters": {"training.rule": "bp", "training.forward.lr": 0.001},
+      "objective": 0.25, "further_objectives": [], "constraints": [], "epochs": 9,
+      "rungs": [{"epochs": 9, "values": [0.2, 0.3]}], "core_seconds": 0.0
+    }],
     "runs": [{
       "run": "studies/look/trials/0/runs/0", "trial": 0, "replicate": 0,
       "seed": 9007199254740991, "state": "SUCCEEDED",

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "client/spec_file.h"
+#include "common/spec/arms.h"
 #include "tests/fakes/status_matchers.h"
 
 namespace tpsweep::client {
@@ -78,7 +79,7 @@ TEST(LoadStudy, ChangesAPreset) {
   EXPECT_EQ(spec.study(), "mine");
   EXPECT_EQ(spec.training().epochs(), 6);
   EXPECT_EQ(spec.search().seed(), 9u);
-  EXPECT_EQ(ExpectedRuns(spec), 3);
+  EXPECT_EQ(spec::ExpectedRuns(spec), 3);
   EXPECT_EQ(spec.training().ddtp_linear().sigma(), 0.0907524825);
 }
 
@@ -98,7 +99,7 @@ TEST(LoadStudy, ASettingMayCutASearchShort) {
                                      .space = "bp",
                                      .settings = {"search.sampler.random.trials=7"},
                                      .replicates = 2}));
-  EXPECT_EQ(ExpectedRuns(spec), 14);
+  EXPECT_EQ(spec::ExpectedRuns(spec), 14);
 }
 
 }  // namespace

@@ -14,7 +14,11 @@ constexpr char kSecond[] = "studies/s/trials/0/runs/0/attempts/2";
 
 class CheckpointsTest : public CoordinatorTest {
  protected:
-  CheckpointsTest() { Create(MakeSpec("s", 1)); }
+  CheckpointsTest() {
+    v1::StudySpec spec = MakeSpec("s", 1);
+    spec.mutable_checkpoints()->set_keep_best(0);
+    Create(spec);
+  }
 
   std::vector<std::string> Stored() {
     std::vector<std::string> digests;

@@ -153,6 +153,10 @@ class FakeWorker {
     return coordinator_->Receive(session_, message);
   }
 
+  absl::Status Say(const v1::WorkerMessage& message) {
+    return coordinator_->Receive(session_, message);
+  }
+
   // Puts the bytes of a checkpoint, and says that it is there.
   absl::Status PutCheckpoint(const std::string& attempt, const v1::Checkpoint& checkpoint,
                              const std::string& bytes) {

@@ -34,7 +34,7 @@ class HistoryTest : public testing::Test {
     History history(space, spec);
     for (const v1::Trial& trial : trials) {
       history.Add(trial);
-      if (trial.state() != v1::TRIAL_STATE_ACTIVE) history.End(trial);
+      if (trial.state() != v1::TRIAL_STATE_ACTIVE) history.Tell(trial.number(), trial);
     }
     return history;
   }
@@ -67,7 +67,7 @@ TEST_F(HistoryTest, ImportedRowsComeBeforeTrials) {
   EXPECT_EQ(history.point(0)[0], 0.5);
   EXPECT_EQ(history.point(1)[0], 1);
   EXPECT_EQ(history.num_ended(), 1);
-  history.End(Trial(0, 2, v1::TRIAL_STATE_SUCCEEDED, 3, {1}));
+  history.Tell(0, Trial(0, 2, v1::TRIAL_STATE_SUCCEEDED, 3, {1}));
   EXPECT_THAT(history.Ranked(), ElementsAre(1, 0));
 }
 
@@ -81,11 +81,11 @@ TEST(HistoryOfSeveralTest, MaximisedObjectivesChangeTheirSign) {
   v1::Trial trial = Trial(0, 0, v1::TRIAL_STATE_SUCCEEDED, 3);
   trial.add_further_objectives(100);
   history.Add(trial);
-  history.End(trial);
+  history.Tell(trial.number(), trial);
   EXPECT_THAT(history.objectives(0), ElementsAre(3, -100));
   v1::Trial lacking = Trial(1, 0, v1::TRIAL_STATE_SUCCEEDED, 3);
   history.Add(lacking);
-  history.End(lacking);
+  history.Tell(lacking.number(), lacking);
   EXPECT_EQ(history.outcome(1), Outcome::kBad);
 }
 

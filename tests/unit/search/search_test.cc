@@ -123,7 +123,7 @@ TEST(SearchTest, TpeKeepsRunningTrialsApart) {
     search.Add(trials.back());
     trials.back().set_state(v1::TRIAL_STATE_SUCCEEDED);
     trials.back().set_objective(Bowl(trials.back()));
-    search.End(trials.back());
+    search.Tell(trials.back().number(), trials.back());
   }
   double closest = INFINITY;
   std::vector<double> running;
@@ -155,7 +155,7 @@ TEST(SearchTest, GpSaysThatItFallsBack) {
     search.Add(trial);
     trial.set_state(v1::TRIAL_STATE_SUCCEEDED);
     trial.set_objective(Bowl(trial));
-    search.End(trial);
+    search.Tell(trial.number(), trial);
     if (n + 1 == kMostModelled) {
       EXPECT_EQ(search.Propose()->source, "gp");
     }

@@ -1,0 +1,1 @@
+tp_test(NAME scheduler_conformance_test SRCS scheduler_conformance_test.cc DEPS server_schedule LABELS unit)
