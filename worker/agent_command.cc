@@ -14,15 +14,16 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "worker/agent/agent.h"
+#include "worker/agent/crash_notes.h"
 #include "worker/trainer/kernels.h"
 
 namespace tpsweep {
 namespace {
 
-// How long a stopping worker waits for the server's acknowledgements, and after
-// how long it ends in any case. The promise is 5 seconds.
-constexpr absl::Duration kHandBackLimit = absl::Seconds(4);
-constexpr absl::Duration kExitLimit = absl::Milliseconds(4700);
+// Parts of the grace: how long a stopping worker waits for the server's
+// acknowledgements, and after how long it ends in any case.
+constexpr double kHandBack = 0.8;
+constexpr double kExit = 0.94;
 
 std::string HostName() {
   char name[256] = {};
@@ -44,8 +45,11 @@ std::string RandomHex() {
 // every thread.
 class StopOnSignal {
  public:
-  StopOnSignal(const sigset_t& signals, agent::Agent& agent, agent::CoordinatorClient& client)
-      : signals_(signals), agent_(agent), client_(client), thread_([this] { Watch(); }) {}
+  StopOnSignal(const sigset_t& signals, absl::Duration grace, agent::Agent& agent,
+               agent::CoordinatorClient& client)
+      : signals_(signals), grace_(grace), agent_(agent), client_(client), thread_([this] {
+          Watch();
+        }) {}
   ~StopOnSignal() {
     is_over_ = true;
     pthread_kill(thread_.native_handle(), SIGTERM);
@@ -60,10 +64,10 @@ class StopOnSignal {
     Log(LogLevel::kInfo, "worker.stopping", {{"signal", signal}});
     agent_.Drain();
     std::thread hand_back([this] {
-      agent_.WaitUntilIdle(kHandBackLimit);
+      agent_.WaitUntilIdle(kHandBack * grace_);
       client_.Stop();
     });
-    const timespec limit = absl::ToTimespec(kExitLimit);
+    const timespec limit = absl::ToTimespec(kExit * grace_);
     const bool is_second = sigtimedwait(&signals_, nullptr, &limit) > 0;
     if (!is_over_) {
       Log(LogLevel::kWarning, "worker.ended_at_once",
@@ -74,6 +78,7 @@ class StopOnSignal {
   }
 
   const sigset_t signals_;
+  const absl::Duration grace_;
   agent::Agent& agent_;
   agent::CoordinatorClient& client_;
   std::atomic<bool> is_over_ = false;
@@ -88,6 +93,8 @@ int RunAgentCommand(const AgentCommandOptions& options) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGUSR1);
+  sigaddset(&signals, SIGUSR2);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   agent::AgentOptions about;
@@ -98,6 +105,9 @@ int RunAgentCommand(const AgentCommandOptions& options) {
                                          : options.name;
   about.version = options.version;
   about.slots = options.slots;
+
+  agent::CrashNotes notes(options.state_folder, about.incarnation);
+  about.crashes = notes.found();
 
   trainer::DataSetCache data(options.data_path);
   agent::Agent agent(about, data, Clock::Real(), &trainer::TrainingRun::Create);
@@ -113,9 +123,10 @@ int RunAgentCommand(const AgentCommandOptions& options) {
        {"kernels", trainer::KernelSetName()}});
   absl::Status end;
   {
-    StopOnSignal stop(signals, agent, **client);
+    StopOnSignal stop(signals, options.grace, agent, **client);
     end = (*client)->Run();
   }
+  if (agent.has_told_crashes()) notes.Forget();
   const bool is_idle = agent.WaitUntilIdle(absl::ZeroDuration());
   if (!end.ok()) {
     std::fprintf(stderr, "tpsweep-worker: the server at %s refuses this worker: %s\n",

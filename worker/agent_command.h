@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "worker/rpc/coordinator_client.h"
 
 namespace tpsweep {
@@ -13,14 +14,17 @@ struct AgentCommandOptions {
   std::string name;                    // worker id; empty: host, process id and a random number
   int slots = 1;                       // runs at a time
   std::vector<std::string> data_path;  // folders, first match wins
+  std::string state_folder;            // for notes of crashes; shared by the machine's workers
+  absl::Duration grace;                // what handing back may take
   std::string version;
 };
 
 // Exit statuses: 0 stopped by SIGTERM or SIGINT, 1 error.
 //
-// On the first signal no more work is taken, every run ends at its next
-// mini-batch and is handed back; that takes less than 5 seconds, whatever the
-// server or the runs do. A second signal ends the process at once.
+// On the first signal (SIGTERM, SIGINT, or SIGUSR1 and SIGUSR2, which batch systems send
+// before they preempt) no more work is taken, every run ends at its next mini-batch,
+// leaves a checkpoint and is handed back; that takes no longer than `grace`, whatever
+// the server or the runs do. A second signal ends the process at once.
 int RunAgentCommand(const AgentCommandOptions& options);
 
 }  // namespace tpsweep

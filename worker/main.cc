@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
 #include "common/log.h"
 #include "worker/agent_command.h"
 #include "worker/bench_command.h"
@@ -33,6 +34,23 @@ std::vector<std::string> DefaultDataPath() {
   return path;
 }
 
+// $XDG_STATE_HOME/tpsweep/worker, or ~/.local/state/tpsweep/worker.
+std::string DefaultStateFolder() {
+  const char* state = std::getenv("XDG_STATE_HOME");
+  const char* home = std::getenv("HOME");
+  if (state != nullptr && *state != '\0') return std::string(state) + "/tpsweep/worker";
+  return std::string(home != nullptr ? home : ".") + "/.local/state/tpsweep/worker";
+}
+
+// For CLI11: empty if `text` is a duration from a second to an hour.
+std::string CheckGrace(const std::string& text) {
+  absl::Duration grace;
+  if (absl::ParseDuration(text, &grace) && grace >= absl::Seconds(1) && grace <= absl::Hours(1)) {
+    return "";
+  }
+  return "'" + text + "' is not a duration from 1s to 1h, such as 5s or 2m";
+}
+
 void SayIfSlow() {
   if (tpsweep::trainer::HasV3()) return;
   std::fprintf(stderr,
@@ -49,7 +67,8 @@ int main(int argc, char** argv) {
 
   CLI::App app(
       "Trains runs for a tpsweep-server, or one run by itself.\n"
-      "SIGTERM: hands all work back and exits within 5 seconds.",
+      "SIGTERM, SIGINT, SIGUSR1, SIGUSR2: hands all work back, with checkpoints, and exits within "
+      "--grace.",
       "tpsweep-worker");
   app.set_version_flag("--version", "tpsweep-worker " TPSWEEP_VERSION);
   app.fallthrough();  // --data and --log-level may follow a subcommand
@@ -74,6 +93,13 @@ int main(int argc, char** argv) {
                  "TPSWEEP_DATA (separated by colons), then /usr/share/datasets")
       ->allow_extra_args(false);
   app.add_option("--name", agent.name, "Name of this worker (default: host, process, random)");
+  std::string grace = "5s";
+  app.add_option("--grace", grace, "What handing back may take after the first signal")
+      ->check(CLI::Validator(&CheckGrace, "DURATION"))
+      ->capture_default_str();
+  app.add_option("--state", agent.state_folder,
+                 "Folder where a worker that dies of a fault notes its run; default: "
+                 "tpsweep/worker in the user's state folder");
   app.add_option("--tls-ca", agent.connection.tls.ca, "PEM file of who may sign the server");
   app.add_option("--tls-cert", agent.connection.tls.cert, "PEM file of this worker's certificate");
   app.add_option("--tls-key", agent.connection.tls.key, "PEM file of this worker's key");
@@ -164,5 +190,7 @@ int main(int argc, char** argv) {
     return kUsageError;
   }
   agent.data_path = data_path;
+  absl::ParseDuration(grace, &agent.grace);
+  if (agent.state_folder.empty()) agent.state_folder = DefaultStateFolder();
   return tpsweep::RunAgentCommand(agent);
 }

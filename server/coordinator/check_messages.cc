@@ -112,6 +112,11 @@ absl::Status Check(const v1::Hello& hello) {
   for (const std::string& attempt : hello.held_attempts()) {
     TP_RETURN_IF_ERROR(ParseAttemptName(attempt).status());
   }
+  TP_RETURN_IF_ERROR(CheckRange("number of hello.crashes", hello.crashes_size(), 0, 2 * kMaxSlots));
+  for (const v1::Crash& crash : hello.crashes()) {
+    TP_RETURN_IF_ERROR(ParseAttemptName(crash.attempt()).status());
+    TP_RETURN_IF_ERROR(CheckText("hello.crashes.what", crash.what(), 1, kMaxName));
+  }
   return absl::OkStatus();
 }
 
@@ -152,12 +157,13 @@ absl::Status Check(const v1::Completion& completion) {
     case v1::ATTEMPT_OUTCOME_FAILED:
     case v1::ATTEMPT_OUTCOME_PREEMPTED:
     case v1::ATTEMPT_OUTCOME_PAUSED:
+    case v1::ATTEMPT_OUTCOME_TIMED_OUT:
     case v1::ATTEMPT_OUTCOME_CANCELLED:
       return absl::OkStatus();
     default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("completion.outcome: ", static_cast<int>(completion.outcome()),
-                       " is not COMPLETED, INFEASIBLE, FAILED, PREEMPTED, PAUSED or CANCELLED"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "completion.outcome: ", static_cast<int>(completion.outcome()),
+          " is not COMPLETED, INFEASIBLE, FAILED, PREEMPTED, PAUSED, TIMED_OUT or CANCELLED"));
   }
 }
 

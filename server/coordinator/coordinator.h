@@ -151,6 +151,10 @@ class Coordinator {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TakeCompletion(WorkerEntry& worker, const v1::Completion& completion)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // One more failure of `run`, which is then queued again, or has FAILED for good.
+  void CountFailure(StudyState& study, v1::Run& run, Change& change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TakeCrash(const v1::Crash& crash, Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Answers what a worker says of an attempt that is not leased to it, once it
   // is durable that it is not.
   void AnswerStale(SessionId session, const std::string& attempt, v1::AttemptOutcome outcome);

@@ -35,6 +35,7 @@ struct Lease {
   absl::Duration checkpoint_interval;
   int64_t pause_after_epoch = 0;  // 0: no rung
   bool keep_final = false;
+  std::optional<absl::Duration> time_left;  // of budget.run_seconds
 };
 
 class LeaseTable {

@@ -83,6 +83,9 @@ void Coordinator::Grant(WorkerEntry& worker, StudyState& study, RunKey key, Chan
   lease.run = key;
   lease.training = *std::move(training);
   lease.keep_final = study.KeepsBest();
+  if (const double limit = study.record().spec().budget().run_seconds(); limit > 0) {
+    lease.time_left = absl::Seconds(std::max(0.0, limit - run.spent_seconds()));
+  }
   lease.pause_after_epoch = study.PauseAfter(key.trial);
   lease.checkpoint_interval = absl::Seconds(study.record().spec().checkpoints().every_seconds());
   if (goes_on) {

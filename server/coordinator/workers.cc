@@ -58,6 +58,8 @@ bool HasEnded(const v1::Run& run, int64_t number, v1::AttemptOutcome outcome) {
       return run.state() == v1::RUN_STATE_FAILED || run.state() == v1::RUN_STATE_QUEUED;
     case v1::ATTEMPT_OUTCOME_PREEMPTED:
       return run.state() == v1::RUN_STATE_QUEUED;
+    case v1::ATTEMPT_OUTCOME_TIMED_OUT:
+      return run.state() == v1::RUN_STATE_FAILED;
     case v1::ATTEMPT_OUTCOME_PAUSED:
       return run.state() == v1::RUN_STATE_PAUSED || run.state() == v1::RUN_STATE_QUEUED;
     default:
@@ -131,6 +133,7 @@ absl::StatusOr<SessionId> Coordinator::Connect(const v1::Hello& hello,
         SendLease(worker, lease);
       }
     }
+    for (const v1::Crash& crash : hello.crashes()) TakeCrash(crash, change);
     Schedule(change);
     Publish(std::move(change));
   }
@@ -258,13 +261,15 @@ bool Coordinator::TakeCompletion(WorkerEntry& worker, const v1::Completion& comp
       study.Move(run, v1::RUN_STATE_CANCELLED, "run.cancelled", change);
       break;
     case v1::ATTEMPT_OUTCOME_FAILED:
-      run.set_failures(run.failures() + 1);
       change.AddEvent("attempt.failed", attempt, message);
-      if (run.failures() >= options_.max_failures) {
-        study.Move(run, v1::RUN_STATE_FAILED, "run.failed", change);
-      } else {
-        study.Move(run, v1::RUN_STATE_QUEUED, "run.queued", change);
-      }
+      CountFailure(study, run, change);
+      break;
+    case v1::ATTEMPT_OUTCOME_TIMED_OUT:
+      change.AddEvent("attempt.timed_out", attempt, message);
+      run.set_message(absl::StrCat("it was not done in the ",
+                                   study.record().spec().budget().run_seconds(),
+                                   " seconds of budget.run_seconds"));
+      study.Move(run, v1::RUN_STATE_FAILED, "run.failed", change);
       break;
     case v1::ATTEMPT_OUTCOME_PAUSED:
       study.Pause(run, change);
@@ -277,6 +282,38 @@ bool Coordinator::TakeCompletion(WorkerEntry& worker, const v1::Completion& comp
   Schedule(change);
   Publish(std::move(change));
   return true;
+}
+
+void Coordinator::CountFailure(StudyState& study, v1::Run& run, Change& change) {
+  run.set_failures(run.failures() + 1);
+  if (run.failures() >= options_.max_failures) {
+    study.Move(run, v1::RUN_STATE_FAILED, "run.failed", change);
+  } else {
+    study.Move(run, v1::RUN_STATE_QUEUED, "run.queued", change);
+  }
+}
+
+void Coordinator::TakeCrash(const v1::Crash& crash, Change& change) {
+  const AttemptName name = *ParseAttemptName(crash.attempt());
+  StudyState* study = FindStudy(name.study);
+  v1::Run* run = study == nullptr ? nullptr : study->FindOpen({name.trial, name.replicate});
+  if (run == nullptr || name.attempt <= run->crashed_attempt() || name.attempt > run->attempt()) {
+    return;  // it has ended since, or was told of before
+  }
+  const std::string message = absl::StrCat("it crashed its worker (", crash.what(), ")");
+  Log(LogLevel::kError, "attempt.crashed", {{"attempt", crash.attempt()}, {"what", crash.what()}});
+  change.AddEvent("attempt.crashed", crash.attempt(), message);
+  run->set_crashed_attempt(name.attempt);
+  run->set_message(message);
+  if (leases_.Find(crash.attempt()) != nullptr) {
+    EndAttempt(crash.attempt(), v1::ATTEMPT_OUTCOME_FAILED, message, change);
+  } else if (run->state() != v1::RUN_STATE_QUEUED) {
+    // Given up as lost before, and somebody else has it: one failure more when that ends
+    // badly too.
+    run->set_failures(run->failures() + 1);
+    return study->Touch(*run, change);
+  }
+  CountFailure(*study, *run, change);
 }
 
 void Coordinator::AnswerStale(SessionId session, const std::string& attempt,
@@ -312,6 +349,9 @@ void Coordinator::SendLease(const WorkerEntry& worker, const Lease& lease) const
       ToProtoDuration(lease.checkpoint_interval);
   message.mutable_lease()->set_pause_after_epoch(lease.pause_after_epoch);
   message.mutable_lease()->set_keep_final(lease.keep_final);
+  if (lease.time_left) {
+    *message.mutable_lease()->mutable_time_left() = ToProtoDuration(*lease.time_left);
+  }
   worker.link->Send(std::move(message));
 }
 
@@ -326,8 +366,11 @@ void Coordinator::EndAttempt(const std::string& attempt, v1::AttemptOutcome outc
                            absl::Nanoseconds(lease.attempt.start_time().nanos());
   const double seconds = std::max(0.0, absl::ToDoubleSeconds(change.now - start));
   const int threads = lease.training ? lease.training->threads_per_run() : 1;
-  FindStudy(lease.study)->Spend(lease.run.trial, seconds * threads, change);
-  CollectUnrecorded(*FindStudy(lease.study)->FindOpen(lease.run), change);
+  StudyState& study = *FindStudy(lease.study);
+  study.Spend(lease.run.trial, seconds * threads, change);
+  v1::Run& run = *study.FindOpen(lease.run);
+  run.set_spent_seconds(run.spent_seconds() + seconds);
+  CollectUnrecorded(run, change);
   workers_.At(lease.attempt.worker()).attempts.erase(attempt);
   leases_.Remove(attempt);
 }

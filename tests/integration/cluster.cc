@@ -73,9 +73,10 @@ std::unique_ptr<v1::SweepService::Stub> Cluster::NewService() const {
 }
 
 Process& Cluster::StartWorker(const std::string& name, int slots, const std::string& data) {
-  workers_[name] = Start(name, "tpsweep-worker",
-                         {"--server", address_, "--name", name, "--slots", absl::StrCat(slots),
-                          "--data", data.empty() ? DataFolder() : data});
+  workers_[name] =
+      Start(name, "tpsweep-worker",
+            {"--server", address_, "--name", name, "--slots", absl::StrCat(slots), "--data",
+             data.empty() ? DataFolder() : data, "--state", folder_.File("worker-state")});
   return *workers_[name];
 }
 

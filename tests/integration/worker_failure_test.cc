@@ -108,6 +108,27 @@ TEST(WorkerFailureTest, ASecondSignalEndsAWorkerAtOnce) {
   EXPECT_THAT(worker.WaitForExit(absl::Seconds(1)), Optional(1)) << worker.Errors();
 }
 
+TEST(WorkerFailureTest, ARunThatCrashesItsWorkerIsQuarantinedAndTheOthersGoOn) {
+  Cluster cluster;
+  cluster.StartServer({"--lease-ttl", "10m"});
+  v1::StudySpec spec = LongStudy("crashing");
+  spec.mutable_training()->set_epochs(100'000);
+  const std::string study = cluster.Create(spec).name();
+  for (int i = 1; i <= 3; ++i) {
+    Process& worker = cluster.StartWorker("w1");
+    ASSERT_TRUE(WaitUntil([&] {
+      const std::vector<v1::Run> runs = cluster.Runs(study);
+      return !runs.empty() && runs[0].attempt() == i && runs[0].has_latest();
+    })) << worker.Errors();
+    worker.Signal(SIGSEGV);
+    ASSERT_TRUE(worker.WaitForExit());
+  }
+  cluster.StartWorker("w1");
+  ASSERT_TRUE(WaitUntil([&] { return cluster.Runs(study).at(0).state() == v1::RUN_STATE_FAILED; }));
+  EXPECT_THAT(cluster.Runs(study).at(0).message(), testing::HasSubstr("SIGSEGV"));
+  cluster.WaitForEnd(cluster.Create(LongStudy("next")).name());
+}
+
 TEST(WorkerFailureTest, CancellingAStudyStopsItsRuns) {
   Cluster cluster;
   cluster.StartServer({"--lease-ttl", "10m"});

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "common/sha256.h"
+#include "worker/agent/crash_notes.h"
 
 namespace tpsweep::agent {
 namespace {
@@ -60,6 +61,8 @@ v1::WorkerMessage Agent::Connect() {
   for (const std::string& name : data_.Available()) hello.add_datasets(name);
 
   MutexLock lock(mu_);
+  if (!was_welcome_)
+    hello.mutable_crashes()->Assign(options_.crashes.begin(), options_.crashes.end());
   is_connected_ = true;
   is_welcome_ = false;
   free_slots_said_ = kNothing;
@@ -69,6 +72,11 @@ v1::WorkerMessage Agent::Connect() {
   }
   for (auto& [attempt, wanted] : wanted_) wanted.is_given = false;
   return message;
+}
+
+bool Agent::has_told_crashes() {
+  MutexLock lock(mu_);
+  return was_welcome_;
 }
 
 void Agent::Disconnect() {
@@ -124,7 +132,7 @@ void Agent::Receive(const v1::ServerMessage& message) {
   MutexLock lock(mu_);
   switch (message.message_case()) {
     case v1::ServerMessage::kWelcome:
-      is_welcome_ = true;
+      is_welcome_ = was_welcome_ = true;
       // A server's mistake must not become a flood of heartbeats.
       heartbeat_interval_ =
           std::max(FromProto(message.welcome().heartbeat_interval()), absl::Milliseconds(10));
@@ -300,6 +308,7 @@ void Agent::WorkInSlot() {
       ++num_training_;
     }
     Log(LogLevel::kInfo, "attempt.started", {{"attempt", attempt->name()}});
+    const CrashSubject subject(attempt->name());
     const Ending ending = Train(*attempt);
     Log(LogLevel::kInfo, "attempt.ended",
         {{"attempt", attempt->name()},
@@ -344,13 +353,17 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
   if (!attempt.stop_requested()) {
     const absl::Duration interval = FromProto(attempt.lease().checkpoint_interval());
     absl::Duration due = clock_.Elapsed() + interval;
+    const absl::Duration limit = attempt.lease().has_time_left()
+                                     ? clock_.Elapsed() + FromProto(attempt.lease().time_left())
+                                     : absl::InfiniteDuration();
     // Asked before every mini-batch: where a checkpoint can be made.
     const int64_t rung = attempt.lease().pause_after_epoch();
     const auto stop = [&] {
       if (attempt.stop_requested()) return true;
-      if (rung > 0 && epoch >= rung) {
+      const bool is_at_rung = rung > 0 && epoch >= rung;
+      if (is_at_rung || clock_.Elapsed() >= limit) {
         MutexLock lock(mu_);
-        attempt.RequestStop(Why::kPaused);
+        attempt.RequestStop(is_at_rung ? Why::kPaused : Why::kTimeIsUp);
         return true;
       }
       if (interval > absl::ZeroDuration() && clock_.Elapsed() >= due) {
@@ -377,13 +390,16 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
     MutexLock lock(mu_);
     why = is_closing_ ? Why::kAbandoned : attempt.why_stopped();
   }
-  const bool goes_on_elsewhere = why == Why::kWorkerStops || why == Why::kPaused;
+  const bool goes_on_elsewhere =
+      why == Why::kWorkerStops || why == Why::kPaused || why == Why::kTimeIsUp;
   if (goes_on_elsewhere && has_trained) SaveCheckpoint(attempt, *run, epoch);
   switch (why) {
     case Why::kCancelled:
       return {v1::ATTEMPT_OUTCOME_CANCELLED, "cancelled"};
     case Why::kPaused:
       return {v1::ATTEMPT_OUTCOME_PAUSED, "paused"};
+    case Why::kTimeIsUp:
+      return {v1::ATTEMPT_OUTCOME_TIMED_OUT, "its time is up"};
     default:
       return {v1::ATTEMPT_OUTCOME_PREEMPTED, "the worker was told to stop"};
   }

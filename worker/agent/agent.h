@@ -44,6 +44,8 @@ struct AgentOptions {
   int slots = 1;  // runs at a time
   // Unacknowledged measurements of one run beyond which it waits for the server.
   int64_t buffer_bytes = int64_t{8} << 20;
+  // What has crashed a worker here before (crash_notes.h), to be told to the server.
+  std::vector<v1::Crash> crashes{};
 };
 
 // Thread-safe.
@@ -61,6 +63,8 @@ class Agent {
 
   // A new stream: what to say first.
   v1::WorkerMessage Connect();
+  // Whether a server has heard of the crashes.
+  bool has_told_crashes();
   // The next thing to say; waits until there is one. Nothing: the stream is over.
   std::optional<v1::WorkerMessage> Next();
   void Receive(const v1::ServerMessage& message);
@@ -125,6 +129,7 @@ class Agent {
   CondVar waiting_;   // an acknowledgement, or the end of a training
   bool is_connected_ ABSL_GUARDED_BY(mu_) = false;
   bool is_welcome_ ABSL_GUARDED_BY(mu_) = false;
+  bool was_welcome_ ABSL_GUARDED_BY(mu_) = false;  // once
   bool is_draining_ ABSL_GUARDED_BY(mu_) = false;
   bool is_closing_ ABSL_GUARDED_BY(mu_) = false;
   absl::Duration heartbeat_interval_ ABSL_GUARDED_BY(mu_);

@@ -29,9 +29,10 @@ class HeldAttempt {
   // The training is to end at its next mini-batch.
   bool stop_requested() const { return stop_requested_.load(std::memory_order_relaxed); }
 
-  // Why the training is to end: because the worker does, or the server wants the run
-  // paused, or cancelled, or has given the attempt to another. Later ones count more.
-  enum class Why { kWorkerStops, kPaused, kCancelled, kAbandoned };
+  // Why the training is to end: because the worker does, or the run has had its time, or
+  // the server wants it paused, or cancelled, or has given the attempt to another. Later
+  // ones count more.
+  enum class Why { kWorkerStops, kTimeIsUp, kPaused, kCancelled, kAbandoned };
   void RequestStop(Why why);
   Why why_stopped() const { return why_stopped_; }
 

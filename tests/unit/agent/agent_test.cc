@@ -498,6 +498,60 @@ TEST_F(AgentTest, SendsCheckpointsAtTheIntervalOfTheLease) {
   EXPECT_THAT(ReportsUpTo(2), ElementsAre(2));
 }
 
+TEST_F(AgentTest, ARunWhoseTimeIsUpLeavesACheckpoint) {
+  Start();
+  Connect();
+  v1::ServerMessage message;
+  message.mutable_lease()->set_attempt(kFirst);
+  message.mutable_lease()->mutable_time_left()->set_seconds(60);
+  agent_->Receive(message);
+  script_.Measure(1);
+  ReportsUpTo(1);
+  clock_.Advance(absl::Seconds(61));
+  EXPECT_EQ(NextReport().checkpoint().number(), 1);
+  EXPECT_EQ(NextCompletion().outcome(), v1::ATTEMPT_OUTCOME_TIMED_OUT);
+}
+
+TEST_F(AgentTest, PausesAtItsRung) {
+  Start();
+  Connect();
+  v1::ServerMessage message;
+  message.mutable_lease()->set_attempt(kFirst);
+  message.mutable_lease()->set_pause_after_epoch(2);
+  agent_->Receive(message);
+  script_.Measure(5);
+  EXPECT_THAT(ReportsUpTo(2), ElementsAre(1, 2));
+  EXPECT_EQ(NextReport().checkpoint().epoch(), 2);
+  EXPECT_EQ(NextCompletion().outcome(), v1::ATTEMPT_OUTCOME_PAUSED);
+  EXPECT_EQ(script_.num_reported(), 2);
+}
+
+TEST_F(AgentTest, LeavesItsFinalStateIfThatIsWanted) {
+  Start();
+  Connect();
+  v1::ServerMessage message;
+  message.mutable_lease()->set_attempt(kFirst);
+  message.mutable_lease()->set_keep_final(true);
+  agent_->Receive(message);
+  script_.Measure(1);
+  script_.Finish();
+  ReportsUpTo(1);
+  EXPECT_EQ(NextReport().checkpoint().epoch(), 1);
+  EXPECT_EQ(NextCompletion().outcome(), v1::ATTEMPT_OUTCOME_COMPLETED);
+}
+
+TEST_F(AgentTest, TellsOfCrashesUntilAServerHasHeard) {
+  AgentOptions options = Options(1);
+  options.crashes.emplace_back().set_attempt(kFirst);
+  agent_ = std::make_unique<Agent>(options, data_, clock_, script_.CreateRun());
+  EXPECT_EQ(agent_->Connect().hello().crashes_size(), 1);
+  EXPECT_FALSE(agent_->has_told_crashes());
+  agent_->Disconnect();
+  EXPECT_EQ(Connect().crashes_size(), 1);
+  EXPECT_TRUE(agent_->has_told_crashes());
+  EXPECT_EQ(Connect().crashes_size(), 0);
+}
+
 Agent::Downloaded Checkpoint(int64_t epoch, const std::string& bytes) {
   Agent::Downloaded result;
   result.bytes = bytes;

@@ -313,6 +313,74 @@ TEST_F(CoordinatorTest, AFailedRunIsTriedThreeTimes) {
   EXPECT_EQ(Study("s").state(), v1::STUDY_STATE_COMPLETED);
 }
 
+// A worker of the same machine that tells of crashes.
+v1::Hello HelloWithCrash(const FakeWorker& worker, const std::string& attempt) {
+  v1::Hello hello = worker.MakeHello();
+  v1::Crash& crash = *hello.add_crashes();
+  crash.set_attempt(attempt);
+  crash.set_what("SIGSEGV");
+  return hello;
+}
+
+TEST_F(CoordinatorTest, ARunThatCrashesItsWorkerThreeTimesIsQuarantined) {
+  Create(MakeSpec("s", 1));
+  for (int i = 1; i <= 3; ++i) {
+    FakeWorker worker(absl::StrCat("w", i), "x");
+    const std::vector<std::string> attempts = StartWorker(worker, 1);
+    ASSERT_THAT(attempts, ElementsAre(absl::StrCat("studies/s/trials/0/runs/0/attempts/", i)));
+    worker.Disconnect();
+    const FakeWorker successor(absl::StrCat("w", i), "y");
+    for (int told = 0; told < 2; ++told) {  // told twice, it counts once
+      TP_ASSERT_OK(
+          coordinator_
+              ->Connect(HelloWithCrash(successor, attempts[0]), std::make_shared<FakeLink>())
+              .status());
+      Flush();
+      EXPECT_EQ(Run("s/trials/0/runs/0").failures(), i);
+    }
+  }
+  const v1::Run run = Run("s/trials/0/runs/0");
+  EXPECT_EQ(run.state(), v1::RUN_STATE_FAILED);
+  EXPECT_THAT(run.message(), HasSubstr("crashed its worker (SIGSEGV)"));
+  EXPECT_THAT(EventTypes("s"), testing::Contains("attempt.crashed").Times(3));
+}
+
+TEST_F(CoordinatorTest, LossesWithoutACrashAreNoFailures) {
+  Create(MakeSpec("s", 1));
+  for (int i = 1; i <= 5; ++i) {
+    FakeWorker worker("w", absl::StrCat("process-", i));
+    ASSERT_THAT(StartWorker(worker, 1), testing::SizeIs(1));
+    worker.Disconnect();
+  }
+  EXPECT_EQ(Run("s/trials/0/runs/0").failures(), 0);
+}
+
+TEST_F(CoordinatorTest, ARunHasSoMuchTimeInAllItsAttempts) {
+  v1::StudySpec spec = MakeSpec("s", 1);
+  spec.mutable_budget()->set_run_seconds(100);
+  Create(spec);
+  FakeWorker worker("w", "x");
+  TP_ASSERT_OK(worker.Connect(*coordinator_));
+  TP_ASSERT_OK(worker.Offer(1));
+  Flush();
+  const v1::Lease first = worker.TakeWholeLeases().at(0);
+  EXPECT_EQ(first.time_left().seconds(), 100);
+  clock_.Advance(absl::Seconds(20));
+  TP_ASSERT_OK(worker.Complete(first.attempt(), 0, v1::ATTEMPT_OUTCOME_PREEMPTED));
+  TP_ASSERT_OK(worker.Offer(1));
+  Flush();
+  const v1::Lease second = worker.TakeWholeLeases().at(0);
+  EXPECT_EQ(second.time_left().seconds(), 80);
+  TP_ASSERT_OK(worker.LeaveCheckpoint(second.attempt(), MakeCheckpoint(1, 0, "x"), "x"));
+  TP_ASSERT_OK(worker.Complete(second.attempt(), 0, v1::ATTEMPT_OUTCOME_TIMED_OUT));
+  Flush();
+  const v1::Run run = Run("s/trials/0/runs/0");
+  EXPECT_EQ(run.state(), v1::RUN_STATE_FAILED);
+  EXPECT_EQ(run.failures(), 0) << "it used up its time, not its tries";
+  EXPECT_THAT(run.message(), HasSubstr("100 seconds of budget.run_seconds"));
+  EXPECT_EQ(run.checkpoints_size(), 1) << "with more time it can go on";
+}
+
 TEST_F(CoordinatorTest, HandedBackIsNotAFailure) {
   Create(MakeSpec("s", 1));
   FakeWorker worker("w", "a");
