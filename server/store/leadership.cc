@@ -19,16 +19,9 @@ std::string RandomName() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Leadership>> Leadership::Open(LeadershipOptions options,
-                                                             Clock& clock) {
-  TP_ASSIGN_OR_RETURN(const auto connection, PostgresConnection::Open({.uri = options.uri}));
-  TP_RETURN_IF_ERROR(PrepareSchema(*connection, PostgresSteps()));
-  return std::unique_ptr<Leadership>(new Leadership(std::move(options), RandomName(), clock));
-}
-
-Leadership::Leadership(LeadershipOptions options, std::string holder, Clock& clock)
+Leadership::Leadership(LeadershipOptions options, Clock& clock)
     : options_(std::move(options)),
-      holder_(std::move(holder)),
+      holder_(RandomName()),
       clock_(clock),
       connection_(writer(), PostgresPool::Access::kWrite, 1) {}
 
@@ -47,6 +40,11 @@ Leadership::~Leadership() {
 }
 
 absl::StatusOr<bool> Leadership::Take() {
+  if (!is_prepared_) {
+    TP_ASSIGN_OR_RETURN(const auto connection, PostgresConnection::Open(writer()));
+    TP_RETURN_IF_ERROR(PrepareSchema(*connection, PostgresSteps()));
+    is_prepared_ = true;
+  }
   const absl::Duration now = clock_.Elapsed();
   TP_ASSIGN_OR_RETURN(const PostgresPool::Transaction transaction, connection_.Begin());
   TP_ASSIGN_OR_RETURN(LeaseState lease,

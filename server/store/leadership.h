@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <thread>
 
@@ -28,17 +27,18 @@ struct LeadershipOptions {
   absl::Duration expires_after = absl::Seconds(6);
 };
 
-// Thread-safe.
+// Thread-safe, but Take is called by one thread.
 class Leadership {
  public:
-  // Prepares the database (postgres_schema.h); leads nothing yet. `clock` must outlive it.
-  //   kFailedPrecondition   it is not, or not yet, a tpsweep store that this program knows
-  //   kUnavailable          it cannot be reached or written
-  static absl::StatusOr<std::unique_ptr<Leadership>> Open(LeadershipOptions options, Clock& clock);
+  // Connects when it is used. `clock` must outlive it.
+  Leadership(LeadershipOptions options, Clock& clock);
   // Gives up what it has, so that another can lead at once.
   ~Leadership();
 
-  // Tries to become the leader. True: it is, and stays it as long as Leads says.
+  // Tries to become the leader; prepares the database for it (postgres_schema.h). True: it
+  // is, and stays it as long as Leads says; it is not to be asked again.
+  //   kFailedPrecondition   the database is not a tpsweep store that this program knows
+  //   kUnavailable          it cannot be reached or written
   absl::StatusOr<bool> Take();
 
   // False for good once another has taken over, or when it could not be made sure for the
@@ -52,7 +52,6 @@ class Leadership {
   std::string leader_address() const;
 
  private:
-  Leadership(LeadershipOptions options, std::string holder, Clock& clock);
   void KeepRenewing();
   // False: there is nothing more to renew.
   bool WaitToRenew();
@@ -62,6 +61,7 @@ class Leadership {
   const std::string holder_;
   Clock& clock_;
   PostgresPool connection_;
+  bool is_prepared_ = false;
   std::thread thread_;
 
   mutable Mutex mu_;

@@ -106,7 +106,10 @@ absl::StatusOr<std::unique_ptr<PostgresCheckpoints>> PostgresCheckpoints::Open(
 
 absl::Status PostgresCheckpoints::Write(std::vector<PostgresQuery> queries) {
   TP_ASSIGN_OR_RETURN(const PostgresPool::Transaction transaction, writers_.Begin());
-  TP_RETURN_IF_ERROR(CheckLease(*transaction, epoch_));
+  const absl::Status held = CheckLease(*transaction, epoch_);
+  // To whoever uploads, this is a medium that cannot be written here and now.
+  if (absl::IsFailedPrecondition(held)) return absl::UnavailableError(held.message());
+  TP_RETURN_IF_ERROR(held);
   queries.push_back(PostgresQuery("COMMIT"));
   return transaction->Run(queries).status();
 }

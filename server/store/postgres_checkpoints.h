@@ -14,7 +14,7 @@ namespace tpsweep::server {
 class PostgresCheckpoints final : public CheckpointStore {
  public:
   // After PostgresStore::Open, which makes the tables. Removes what interrupted uploads
-  // have left. Errors of PostgresStore::Open.
+  // have left.
   static absl::StatusOr<std::unique_ptr<PostgresCheckpoints>> Open(const PostgresTarget& writer,
                                                                    int64_t epoch);
 

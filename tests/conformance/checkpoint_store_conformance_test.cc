@@ -38,10 +38,10 @@ std::unique_ptr<CheckpointStore> OpenFolder(const ScratchFolder& folder) {
 
 std::unique_ptr<CheckpointStore> OpenPostgres(const ScratchFolder&) {
   const std::string uri = PostgresServer::Shared().NewDatabase();
-  const auto leadership = Leadership::Open({.uri = uri, .address = ""}, Clock::Real());
-  if (!leadership.ok() || !(*leadership)->Take().value_or(false)) return nullptr;
-  const PostgresTarget writer = (*leadership)->writer();
-  const int64_t epoch = (*leadership)->epoch();
+  Leadership leadership({.uri = uri, .address = ""}, Clock::Real());
+  if (!leadership.Take().value_or(false)) return nullptr;
+  const PostgresTarget writer = leadership.writer();
+  const int64_t epoch = leadership.epoch();
   if (!PostgresStore::Open(writer, epoch).ok()) return nullptr;  // makes the tables
   auto store = PostgresCheckpoints::Open(writer, epoch);
   return store.ok() ? *std::move(store) : nullptr;

@@ -17,11 +17,10 @@ namespace {
 
 absl::StatusOr<std::unique_ptr<Store>> OpenPostgres() {
   const std::string uri = PostgresServer::Shared().NewDatabase();
-  TP_ASSIGN_OR_RETURN(const auto leadership,
-                      Leadership::Open({.uri = uri, .address = ""}, Clock::Real()));
-  TP_RETURN_IF_ERROR(leadership->Take().status());
+  Leadership leadership({.uri = uri, .address = ""}, Clock::Real());
+  TP_RETURN_IF_ERROR(leadership.Take().status());
   // Nobody else takes the lease, so it need not be renewed.
-  return PostgresStore::Open(leadership->writer(), leadership->epoch());
+  return PostgresStore::Open(leadership.writer(), leadership.epoch());
 }
 
 }  // namespace
