@@ -123,7 +123,7 @@ enum class End { kSignal, kNotLeading };
 // Serves until a signal comes, or another coordinator may lead. `standby`, if there is one,
 // has the address until then.
 absl::StatusOr<End> Serve(const ServerFlags& flags, ListenOptions& listen, const sigset_t& signals,
-                          const Leadership* leadership, std::unique_ptr<StandbyServer> standby) {
+                          Leadership* leadership, std::unique_ptr<StandbyServer> standby) {
   Clock& clock = Clock::Real();
   TP_ASSIGN_OR_RETURN(const Storage storage, OpenStorage(flags, leadership));
   StoreWriter writer({}, *storage.store, clock);

@@ -55,6 +55,7 @@ absl::StatusOr<bool> Leadership::Take() {
     MutexLock lock(mu_);
     lease_ = std::move(lease);
     if (is_ours) sure_at_ = now;
+    is_lost_ = !is_ours;
   }
   if (is_ours) thread_ = std::thread([this] { KeepRenewing(); });
   return is_ours;
@@ -66,18 +67,18 @@ void Leadership::KeepRenewing() {
     const absl::Status status = Renew();
     if (!status.ok()) Log(LogLevel::kWarning, "lease.not_renewed", {{"why", status.message()}});
     MutexLock lock(mu_);
-    if (status.ok()) sure_at_ = now;
     if (absl::IsFailedPrecondition(status)) is_lost_ = true;
+    if (status.ok() && LeadsStill()) sure_at_ = now;
   }
 }
 
 bool Leadership::WaitToRenew() {
   const absl::Duration until = clock_.Elapsed() + options_.renew_every;
   MutexLock lock(mu_);
-  while (!is_stopping_ && !is_lost_ && clock_.Elapsed() < until) {
+  while (!is_stopping_ && clock_.Elapsed() < until) {
     clock_.WaitFor(wake_, mu_, until - clock_.Elapsed());
   }
-  return !is_stopping_ && !is_lost_;
+  return !is_stopping_ && LeadsStill();
 }
 
 absl::Status Leadership::Renew() {
@@ -90,12 +91,18 @@ absl::Status Leadership::Renew() {
   // A database that cannot be written (a full disk) can be read, and nobody else can take
   // the lease either.
   TP_ASSIGN_OR_RETURN(const PostgresPool::Transaction transaction, connection_.Begin());
-  return CheckLease(*transaction, epoch());
+  TP_ASSIGN_OR_RETURN(const LeaseState lease, ReadLease(*transaction));
+  return lease.epoch == epoch() ? absl::OkStatus() : renewed;
 }
 
-bool Leadership::Leads() const {
+bool Leadership::Leads() {
   MutexLock lock(mu_);
-  return !is_lost_ && clock_.Elapsed() - sure_at_ < options_.expires_after;
+  return LeadsStill();
+}
+
+bool Leadership::LeadsStill() {
+  is_lost_ = is_lost_ || clock_.Elapsed() - sure_at_ >= options_.expires_after;
+  return !is_lost_;
 }
 
 int64_t Leadership::epoch() const {

@@ -43,7 +43,7 @@ class Leadership {
 
   // False for good once another has taken over, or when it could not be made sure for the
   // life of the lease that none has.
-  bool Leads() const;
+  bool Leads();
 
   int64_t epoch() const;
   // Where the leader writes.
@@ -56,6 +56,7 @@ class Leadership {
   // False: there is nothing more to renew.
   bool WaitToRenew();
   absl::Status Renew();
+  bool LeadsStill() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const LeadershipOptions options_;
   const std::string holder_;

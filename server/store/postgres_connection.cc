@@ -48,18 +48,9 @@ absl::Status PostgresError(absl::string_view state, const std::string& message) 
   return absl::InternalError(message);
 }
 
-absl::Status ResultError(const PGresult* result, const std::string& where) {
-  const auto field = [result](int code) {
-    const char* text = PQresultErrorField(result, code);
-    return absl::string_view(text == nullptr ? "" : text);
-  };
-  const absl::string_view primary = field(PG_DIAG_MESSAGE_PRIMARY);
-  std::string message = absl::StrCat(
-      "store: ", where, ": ", primary.empty() ? OneLine(PQresultErrorMessage(result)) : primary);
-  if (!field(PG_DIAG_MESSAGE_DETAIL).empty()) {
-    absl::StrAppend(&message, " (", field(PG_DIAG_MESSAGE_DETAIL), ")");
-  }
-  return PostgresError(field(PG_DIAG_SQLSTATE), message);
+absl::string_view Field(const PGresult* result, int code) {
+  const char* const text = PQresultErrorField(result, code);
+  return text == nullptr ? "" : text;
 }
 
 bool IsGood(const PGresult* result) {
@@ -120,6 +111,19 @@ std::string PostgresConnection::Where() const {
                       text(PQport(connection_)));
 }
 
+absl::Status PostgresConnection::Failure(const pg_result* result) {
+  const absl::string_view state = Field(result, PG_DIAG_SQLSTATE);
+  // libpq itself may not know yet that nothing more comes.
+  if (state.empty() || Field(result, PG_DIAG_SEVERITY_NONLOCALIZED) == "FATAL") is_lost_ = true;
+  const absl::string_view primary = Field(result, PG_DIAG_MESSAGE_PRIMARY);
+  const absl::string_view detail = Field(result, PG_DIAG_MESSAGE_DETAIL);
+  std::string message =
+      absl::StrCat("store: ", Where(), ": ",
+                   primary.empty() ? OneLine(PQresultErrorMessage(result)) : std::string(primary));
+  if (!detail.empty()) absl::StrAppend(&message, " (", detail, ")");
+  return PostgresError(state, message);
+}
+
 absl::Status PostgresConnection::Lose() {
   is_lost_ = true;
   return absl::UnavailableError(absl::StrCat("store: ", OneLine(PQerrorMessage(connection_))));
@@ -163,7 +167,7 @@ absl::StatusOr<std::vector<PostgresResult>> PostgresConnection::Run(
     if (result == nullptr) return Lose();
     PostgresResult owned(result);
     if (!IsGood(result)) {
-      if (status.ok()) status = ResultError(result, Where());
+      if (status.ok()) status = Failure(result);
       if (!is_open()) return status;
       if (prepared != nullptr) prepared_.erase(prepared);
     } else if (prepared == nullptr) {
@@ -185,7 +189,7 @@ absl::StatusOr<PostgresResult> PostgresConnection::Run(const PostgresQuery& quer
 absl::Status PostgresConnection::Execute(const std::string& script) {
   PGresult* const result = PQexec(connection_, script.c_str());
   const PostgresResult owned(result);
-  return IsGood(result) ? absl::OkStatus() : ResultError(result, Where());
+  return IsGood(result) ? absl::OkStatus() : Failure(result);
 }
 
 void PostgresConnection::RollBack() {

@@ -79,6 +79,8 @@ class PostgresConnection {
  private:
   explicit PostgresConnection(pg_conn* connection) : connection_(connection) {}
 
+  // What `result` says is wrong; also whether the connection is lost.
+  absl::Status Failure(const pg_result* result);
   // The connection is no longer in a state to be used.
   absl::Status Lose();
 

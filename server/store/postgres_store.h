@@ -20,7 +20,7 @@ class PostgresStore final : public SqlReads<PostgresPool> {
  public:
   // For the leader of `epoch`; brings the tables of an older version up to date.
   // `writer` is where its commits go: the same database, under the leader's name.
-  //   kFailedPrecondition   it is not the leader any more
+  //   kFailedPrecondition   they would have to be, and it is not the leader any more
   //   kUnavailable          the database cannot be reached or written
   static absl::StatusOr<std::unique_ptr<PostgresStore>> Open(const PostgresTarget& writer,
                                                              int64_t epoch);

@@ -118,6 +118,8 @@ std::string PostgresServer::NewDatabase() {
 
 std::string PostgresServer::Query(const std::string& uri, const std::string& sql) {
   const Connection connection(PQconnectdb(uri.c_str()), &PQfinish);
+  PQsetNoticeProcessor(
+      connection.get(), [](void*, const char*) {}, nullptr);
   PGresult* const result = PQexec(connection.get(), sql.c_str());
   const std::unique_ptr<PGresult, void (*)(PGresult*)> owned(result, &PQclear);
   const ExecStatusType status = PQresultStatus(result);
