@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "common/file.h"
 #include "common/status_macros.h"
@@ -58,18 +60,48 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const ConnectionOpt
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMilliseconds);
-  return std::unique_ptr<Connection>(new Connection(
-      options, grpc::CreateCustomChannel(options.server, credentials, arguments), clock));
+  // A server that hangs is noticed.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  std::vector<Server> servers;
+  for (const absl::string_view address :
+       absl::StrSplit(options.server, ',', absl::SkipWhitespace())) {
+    Server& server = servers.emplace_back();
+    server.address = std::string(absl::StripAsciiWhitespace(address));
+    server.channel = grpc::CreateCustomChannel(server.address, credentials, arguments);
+    server.stub = v1::SweepService::NewStub(server.channel);
+  }
+  if (servers.empty()) {
+    return absl::InvalidArgumentError(
+        "--server has no address; it is HOST:PORT, or several with "
+        "commas between");
+  }
+  return std::unique_ptr<Connection>(new Connection(options, std::move(servers), clock));
 }
 
-Connection::Connection(const ConnectionOptions& options, std::shared_ptr<grpc::Channel> channel,
-                       Clock& clock)
+Connection::Connection(const ConnectionOptions& options, std::vector<Server> servers, Clock& clock)
     : server_(options.server),
-      channel_(std::move(channel)),
-      stub_(v1::SweepService::NewStub(channel_)),
+      servers_(std::move(servers)),
       clock_(clock),
       timeout_(options.timeout),
       deadline_(clock.Elapsed() + options.timeout) {}
+
+bool Connection::StandsBy(const grpc::ClientContext& context) {
+  return context.GetServerTrailingMetadata().contains("tpsweep-leader");
+}
+
+bool Connection::IsGone(const Server& server, const grpc::Status& status) const {
+  const bool is_connected = server.channel->GetState(false) == GRPC_CHANNEL_READY;
+  return (status.error_code() == grpc::StatusCode::UNAVAILABLE && !is_connected) ||
+         (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&
+          TimeLeft() > absl::ZeroDuration());
+}
+
+void Connection::LeaveServer(size_t index) {
+  // Another call may have left it already.
+  current_.compare_exchange_strong(index, (index + 1) % servers_.size());
+}
 
 absl::Duration Connection::TimeLeft() const {
   return std::max(absl::ZeroDuration(), deadline_ - clock_.Elapsed());
@@ -81,9 +113,9 @@ void Connection::SetDeadline(grpc::ClientContext& context) const {
       gpr_time_from_micros(absl::ToInt64Microseconds(limit), GPR_TIMESPAN));  // from now
 }
 
-absl::Status Connection::Explain(const grpc::Status& status) const {
+absl::Status Connection::Explain(const Server& server, const grpc::Status& status) const {
   const auto code = static_cast<absl::StatusCode>(status.error_code());
-  const bool connected = channel_->GetState(false) == GRPC_CHANNEL_READY;
+  const bool connected = server.channel->GetState(false) == GRPC_CHANNEL_READY;
   const bool is_silent = code == absl::StatusCode::kDeadlineExceeded;
   if ((code == absl::StatusCode::kUnavailable && !connected) ||
       absl::StartsWith(status.error_message(), "failed to connect") || (is_silent && !connected)) {
@@ -98,11 +130,11 @@ absl::Status Connection::Explain(const grpc::Status& status) const {
   }
   if (is_silent) {
     return absl::DeadlineExceededError(absl::StrCat(
-        "the server at ", server_, " did not answer in ", absl::FormatDuration(kCallLimit)));
+        "the server at ", server.address, " did not answer in ", absl::FormatDuration(kCallLimit)));
   }
   if (code == absl::StatusCode::kUnimplemented) {
     return absl::UnimplementedError(
-        absl::StrCat("what answers at ", server_,
+        absl::StrCat("what answers at ", server.address,
                      " does not know this request: is it a tpsweep-server of another version?"));
   }
   return absl::Status(code, status.error_message());

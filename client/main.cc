@@ -59,7 +59,8 @@ std::string CheckDuration(const std::string& text) {
 }
 
 void AddGlobalFlags(CLI::App& app, Session& session) {
-  app.add_option("--server", session.connection.server, "Address of the server")
+  app.add_option("--server", session.connection.server,
+                 "Address of the server, or of several that share a database: HOST:PORT,HOST:PORT")
       ->type_name("HOST:PORT")
       ->envname("TPSWEEP_SERVER")
       ->capture_default_str();

@@ -12,6 +12,7 @@ find_package(CLI11 CONFIG REQUIRED)
 find_package(spdlog CONFIG REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(SQLite3 REQUIRED)
+find_package(PostgreSQL 14 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(Boost 1.74 CONFIG REQUIRED) # headers only: the distribution functions of Boost.Math
 find_package(GTest REQUIRED)

@@ -52,11 +52,14 @@ bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status) {
   std::string log_level = "info";
   app.add_option("--listen", flags.listen.address, "Address and port; port 0 takes any free one")
       ->capture_default_str();
-  app.add_option("--store", flags.store,
-                 "SQLite file, created if it is not there; 'memory' forgets all at the end")
+  app.add_option(
+         "--store", flags.store,
+         "SQLite file, created if it is not there; postgres://... is a PostgreSQL database; "
+         "'memory' forgets all at the end")
       ->capture_default_str();
   app.add_option("--checkpoints", flags.checkpoints,
-                 "Folder for the checkpoints of runs; by default STORE.checkpoints");
+                 "Folder for the checkpoints of runs; by default STORE.checkpoints. PostgreSQL "
+                 "keeps them itself");
   app.add_option("--checkpoint-quota", checkpoint_quota,
                  "What all checkpoints together may take, in GiB")
       ->check(CLI::Range(0.001, 1e6))
@@ -77,6 +80,12 @@ bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status) {
       ->capture_default_str();
   try {
     app.parse(argc, argv);
+    flags.is_postgres =
+        flags.store.starts_with("postgres://") || flags.store.starts_with("postgresql://");
+    if (flags.is_postgres && !flags.checkpoints.empty()) {
+      throw CLI::ValidationError(
+          "--checkpoints", "is for an SQLite store; with PostgreSQL they are in the database");
+    }
   } catch (const CLI::ParseError& error) {
     exit_status = app.exit(error) == 0 ? 0 : kUsage;
     return false;

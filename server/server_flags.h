@@ -12,9 +12,10 @@ namespace tpsweep::server {
 
 struct ServerFlags {
   ListenOptions listen;
-  // Path of an SQLite file, or "memory".
+  // Path of an SQLite file, "memory", or the URI of a PostgreSQL database.
   std::string store;
-  // Folder of the checkpoints. Empty: beside the store.
+  bool is_postgres = false;
+  // Folder of the checkpoints of an SQLite store; beside it by default.
   std::string checkpoints;
   int64_t checkpoint_quota = 0;  // bytes
   // Gets the address once the server is ready.

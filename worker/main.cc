@@ -83,7 +83,9 @@ int main(int argc, char** argv) {
                                                   {"warning", LogLevel::kWarning},
                                                   {"error", LogLevel::kError}};
 
-  app.add_option("--server", agent.connection.server, "Whom to work for (HOST:PORT)");
+  app.add_option(
+      "--server", agent.connection.server,
+      "Whom to work for: HOST:PORT, or several (HOST:PORT,HOST:PORT) of which one leads");
   app.add_option("--slots", agent.slots,
                  "Runs at a time; each uses the threads_per_run of its spec, by default one")
       ->check(CLI::Range(1, 1024))

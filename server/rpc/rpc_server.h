@@ -10,7 +10,7 @@
 #include "server/coordinator/coordinator.h"
 #include "server/coordinator/queries.h"
 #include "server/coordinator/store_writer.h"
-#include "server/rpc/credentials.h"
+#include "server/rpc/listen.h"
 #include "server/rpc/sweep_service_impl.h"
 #include "server/rpc/watch_hub.h"
 #include "server/rpc/work_stream.h"
@@ -24,7 +24,7 @@ class RpcServer {
   RpcServer(const Store& store, StoreWriter& writer, Coordinator& coordinator);
   ~RpcServer();
 
-  // Errors of MakeCredentials; kUnavailable if the address cannot be bound.
+  // Errors of Listen.
   absl::Status Start(const ListenOptions& options);
 
   // host:port as bound.

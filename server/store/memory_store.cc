@@ -2,106 +2,42 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <tuple>
 #include <utility>
 
 #include "common/names.h"
 #include "common/status_macros.h"
+#include "server/store/commit_check.h"
 #include "server/store/store_rules.h"
 
 namespace tpsweep::server {
 
-// Goes through the batches before anything is changed, so that applying them
-// cannot fail half-way.
-class MemoryStore::CommitCheck {
+class MemoryStore::Names final : public StoredNames {
  public:
-  explicit CommitCheck(const State& state) : state_(state), last_revision_(state.last_revision) {}
+  explicit Names(const State& state) : state_(state) {}
 
-  absl::Status Check(const WriteBatch& batch) {
-    for (const std::string& name : batch.deleted_studies) {
-      TP_ASSIGN_OR_RETURN(const StudyName study, ParseStudyName(name));
-      deleted_.insert(study.study);
-      added_.erase(study.study);
-    }
-    for (const v1::Study& record : batch.studies) {
-      TP_ASSIGN_OR_RETURN(const StudyName name, ParseStudyName(record.name()));
-      added_[name.study];
-    }
-    for (const v1::Trial& record : batch.trials) {
-      TP_ASSIGN_OR_RETURN(const TrialName name, ParseTrialName(record.name()));
-      TP_RETURN_IF_ERROR(Require(ParentOf(name)));
-      added_[name.study].trials.insert({name.trial});
-    }
-    for (const v1::Run& record : batch.runs) {
-      TP_ASSIGN_OR_RETURN(const RunName name, ParseRunName(record.name()));
-      TP_RETURN_IF_ERROR(Require(ParentOf(name)));
-      added_[name.study].runs.insert({name.trial, name.replicate});
-    }
-    for (const v1::Attempt& record : batch.attempts) {
-      TP_ASSIGN_OR_RETURN(const AttemptName name, ParseAttemptName(record.name()));
-      TP_RETURN_IF_ERROR(Require(ParentOf(name)));
-      added_[name.study].attempts.insert({name.trial, name.replicate, name.attempt});
-    }
-    for (const v1::MeasurementRecord& record : batch.measurements) {
-      TP_ASSIGN_OR_RETURN(const AttemptName name, ParseAttemptName(record.attempt()));
-      TP_RETURN_IF_ERROR(CheckSequence(record));
-      TP_RETURN_IF_ERROR(Require(name));
-    }
-    for (const v1::Event& event : batch.events) {
-      TP_RETURN_IF_ERROR(CheckRevision(event, last_revision_));
-      last_revision_ = event.revision();
-    }
-    return absl::OkStatus();
+  bool Has(const StudyName& name) const override { return state_.Find(name.study) != nullptr; }
+  bool Has(const TrialName& name) const override {
+    const StudyData* study = state_.Find(name.study);
+    return study != nullptr && study->trials.contains({name.trial});
+  }
+  bool Has(const RunName& name) const override {
+    const StudyData* study = state_.Find(name.study);
+    return study != nullptr && study->runs.contains({name.trial, name.replicate});
+  }
+  bool Has(const AttemptName& name) const override {
+    const StudyData* study = state_.Find(name.study);
+    return study != nullptr && study->attempts.contains({name.trial, name.replicate, name.attempt});
   }
 
  private:
-  struct Added {
-    std::set<Key<1>> trials;
-    std::set<Key<2>> runs;
-    std::set<Key<3>> attempts;
-  };
-
-  // What the store has of `study`, unless these batches delete it.
-  const StudyData* Stored(const std::string& study) const {
-    return deleted_.contains(study) ? nullptr : state_.Find(study);
-  }
-  template <class Name>
-  absl::Status Require(const Name& name) const {
-    const StudyName study{name.study};
-    if (!Has(study)) return NoSuch(study);
-    return Has(name) ? absl::OkStatus() : NoSuch(name);
-  }
-  bool Has(const StudyName& name) const {
-    return added_.contains(name.study) || Stored(name.study) != nullptr;
-  }
-  bool Has(const TrialName& name) const {
-    return Has(name.study, Key<1>{name.trial}, &Added::trials, &StudyData::trials);
-  }
-  bool Has(const RunName& name) const {
-    return Has(name.study, Key<2>{name.trial, name.replicate}, &Added::runs, &StudyData::runs);
-  }
-  bool Has(const AttemptName& name) const {
-    return Has(name.study, Key<3>{name.trial, name.replicate, name.attempt}, &Added::attempts,
-               &StudyData::attempts);
-  }
-  template <class K, class AddedSet, class StoredMap>
-  bool Has(const std::string& study, const K& key, AddedSet added_set, StoredMap stored_map) const {
-    const auto added = added_.find(study);
-    if (added != added_.end() && (added->second.*added_set).contains(key)) return true;
-    const StudyData* stored = Stored(study);
-    return stored != nullptr && (stored->*stored_map).contains(key);
-  }
-
   const State& state_;
-  int64_t last_revision_;
-  std::set<std::string> deleted_;
-  std::map<std::string, Added> added_;
 };
 
 absl::Status MemoryStore::Commit(absl::Span<const WriteBatch> batches) {
   MutexLock lock(mu_);
-  CommitCheck check(state_);
+  const Names stored(state_);
+  CommitCheck check(stored, state_.last_revision);
   for (const WriteBatch& batch : batches) TP_RETURN_IF_ERROR(check.Check(batch));
   for (const WriteBatch& batch : batches) state_.Apply(batch);
   return absl::OkStatus();

@@ -37,7 +37,7 @@ class MemoryStore final : public Store {
   absl::StatusOr<int64_t> LastRevision() const override;
 
  private:
-  class CommitCheck;
+  class Names;
 
   struct StudyData {
     v1::Study record;

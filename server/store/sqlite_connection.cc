@@ -46,21 +46,35 @@ absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const s
 }
 
 SqliteConnection::~SqliteConnection() {
-  for (sqlite3_stmt* statement : statements_) sqlite3_finalize(statement);
+  for (sqlite3_stmt* statement : reads_) sqlite3_finalize(statement);
+  for (sqlite3_stmt* statement : writes_) sqlite3_finalize(statement);
   sqlite3_close(db_);
 }
 
 absl::StatusOr<SqliteStatement> SqliteConnection::Prepare(Sql sql) {
-  sqlite3_stmt*& statement = statements_[static_cast<size_t>(sql)];
-  if (statement == nullptr) {
+  return Prepare(SqliteText(sql), reads_[static_cast<size_t>(sql)]);
+}
+
+absl::StatusOr<SqliteStatement> SqliteConnection::Prepare(SqliteWrite sql) {
+  return Prepare(SqliteText(sql), writes_[static_cast<size_t>(sql)]);
+}
+
+absl::StatusOr<SqliteStatement> SqliteConnection::Prepare(const char* text,
+                                                          sqlite3_stmt*& prepared) {
+  if (prepared == nullptr) {
     const int code =
-        sqlite3_prepare_v3(db_, SqlText(sql), -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
-    if (code != SQLITE_OK) return SqliteError(db_, code, SqlText(sql));
+        sqlite3_prepare_v3(db_, text, -1, SQLITE_PREPARE_PERSISTENT, &prepared, nullptr);
+    if (code != SQLITE_OK) return SqliteError(db_, code, text);
   }
-  return SqliteStatement(statement);
+  return SqliteStatement(prepared);
 }
 
 absl::Status SqliteConnection::Run(Sql sql) {
+  TP_ASSIGN_OR_RETURN(SqliteStatement statement, Prepare(sql));
+  return statement.Run();
+}
+
+absl::Status SqliteConnection::Run(SqliteWrite sql) {
   TP_ASSIGN_OR_RETURN(SqliteStatement statement, Prepare(sql));
   return statement.Run();
 }

@@ -32,7 +32,9 @@ class SqliteConnection {
 
   // The statement, ready to be bound. It must go before the next use of the same.
   absl::StatusOr<SqliteStatement> Prepare(Sql sql);
+  absl::StatusOr<SqliteStatement> Prepare(SqliteWrite sql);
   absl::Status Run(Sql sql);
+  absl::Status Run(SqliteWrite sql);
 
   // Set-up only: statements that take no values.
   absl::Status Execute(const std::string& script);
@@ -45,13 +47,17 @@ class SqliteConnection {
  private:
   SqliteConnection(std::string path, sqlite3* db) : path_(std::move(path)), db_(db) {}
 
+  // `prepared` is null at first, and then the statement.
+  absl::StatusOr<SqliteStatement> Prepare(const char* text, sqlite3_stmt*& prepared);
+
   // What `read` makes of the first row; T() if there is none.
   template <class T, class Read>
   absl::StatusOr<T> Query(const std::string& query, Read read);
 
   std::string path_;
   sqlite3* db_;
-  std::array<sqlite3_stmt*, kNumSql> statements_{};
+  std::array<sqlite3_stmt*, kNumSql> reads_{};
+  std::array<sqlite3_stmt*, kNumSqliteWrites> writes_{};
 };
 
 }  // namespace tpsweep::server

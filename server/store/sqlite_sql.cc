@@ -2,54 +2,12 @@
 
 namespace tpsweep::server {
 
-const char* SqlText(Sql sql) {
+const char* SqliteText(Sql sql) {
   switch (sql) {
     case Sql::kBegin:
       return "BEGIN";
-    case Sql::kBeginWrite:
-      return "BEGIN IMMEDIATE";
-    case Sql::kCommit:
-      return "COMMIT";
     case Sql::kRollback:
       return "ROLLBACK";
-
-    case Sql::kPutStudy:
-      return "INSERT INTO studies(name, state, record) VALUES(?1, ?2, ?3)"
-             " ON CONFLICT(name) DO UPDATE SET state = excluded.state, record = excluded.record";
-    case Sql::kPutTrial:
-      return "INSERT INTO trials(study, number, state, objective, record)"
-             " VALUES(?1, ?2, ?3, ?4, ?5)"
-             " ON CONFLICT(study, number) DO UPDATE SET state = excluded.state,"
-             " objective = excluded.objective, record = excluded.record";
-    case Sql::kPutRun:
-      return "INSERT INTO runs(study, trial, replicate, state, attempt, record)"
-             " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
-             " ON CONFLICT(study, trial, replicate) DO UPDATE SET state = excluded.state,"
-             " attempt = excluded.attempt, record = excluded.record";
-    case Sql::kPutAttempt:
-      return "INSERT INTO attempts(study, trial, replicate, number, outcome, start, record)"
-             " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-             " ON CONFLICT(study, trial, replicate, number)"
-             " DO UPDATE SET outcome = excluded.outcome, start = excluded.start,"
-             " record = excluded.record";
-    case Sql::kPutMeasurement:
-      return "INSERT OR IGNORE INTO measurements"
-             "(study, trial, replicate, attempt, sequence, record) VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
-    case Sql::kPutEvent:
-      return "INSERT INTO events(revision, study, record) VALUES(?1, ?2, ?3)";
-
-    case Sql::kDeleteStudy:
-      return "DELETE FROM studies WHERE id = ?1";
-    case Sql::kDeleteTrials:
-      return "DELETE FROM trials WHERE study = ?1";
-    case Sql::kDeleteRuns:
-      return "DELETE FROM runs WHERE study = ?1";
-    case Sql::kDeleteAttempts:
-      return "DELETE FROM attempts WHERE study = ?1";
-    case Sql::kDeleteMeasurements:
-      return "DELETE FROM measurements WHERE study = ?1";
-    case Sql::kDeleteEvents:
-      return "DELETE FROM events WHERE study = ?1";
 
     case Sql::kStudyId:
       return "SELECT id FROM studies WHERE name = ?1";
@@ -133,6 +91,57 @@ const char* SqlText(Sql sql) {
       return "SELECT seq FROM sqlite_sequence WHERE name = 'events'";
 
     case Sql::kCount:
+      break;
+  }
+  return "";
+}
+
+const char* SqliteText(SqliteWrite sql) {
+  switch (sql) {
+    case SqliteWrite::kBegin:
+      return "BEGIN IMMEDIATE";
+    case SqliteWrite::kCommit:
+      return "COMMIT";
+
+    case SqliteWrite::kPutStudy:
+      return "INSERT INTO studies(name, state, record) VALUES(?1, ?2, ?3)"
+             " ON CONFLICT(name) DO UPDATE SET state = excluded.state, record = excluded.record";
+    case SqliteWrite::kPutTrial:
+      return "INSERT INTO trials(study, number, state, objective, record)"
+             " VALUES(?1, ?2, ?3, ?4, ?5)"
+             " ON CONFLICT(study, number) DO UPDATE SET state = excluded.state,"
+             " objective = excluded.objective, record = excluded.record";
+    case SqliteWrite::kPutRun:
+      return "INSERT INTO runs(study, trial, replicate, state, attempt, record)"
+             " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+             " ON CONFLICT(study, trial, replicate) DO UPDATE SET state = excluded.state,"
+             " attempt = excluded.attempt, record = excluded.record";
+    case SqliteWrite::kPutAttempt:
+      return "INSERT INTO attempts(study, trial, replicate, number, outcome, start, record)"
+             " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+             " ON CONFLICT(study, trial, replicate, number)"
+             " DO UPDATE SET outcome = excluded.outcome, start = excluded.start,"
+             " record = excluded.record";
+    case SqliteWrite::kPutMeasurement:
+      return "INSERT OR IGNORE INTO measurements"
+             "(study, trial, replicate, attempt, sequence, record) VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
+    case SqliteWrite::kPutEvent:
+      return "INSERT INTO events(revision, study, record) VALUES(?1, ?2, ?3)";
+
+    case SqliteWrite::kDeleteStudy:
+      return "DELETE FROM studies WHERE id = ?1";
+    case SqliteWrite::kDeleteTrials:
+      return "DELETE FROM trials WHERE study = ?1";
+    case SqliteWrite::kDeleteRuns:
+      return "DELETE FROM runs WHERE study = ?1";
+    case SqliteWrite::kDeleteAttempts:
+      return "DELETE FROM attempts WHERE study = ?1";
+    case SqliteWrite::kDeleteMeasurements:
+      return "DELETE FROM measurements WHERE study = ?1";
+    case SqliteWrite::kDeleteEvents:
+      return "DELETE FROM events WHERE study = ?1";
+
+    case SqliteWrite::kCount:
       break;
   }
   return "";

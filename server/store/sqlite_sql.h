@@ -4,15 +4,13 @@
 
 #include <cstddef>
 
-#include "absl/strings/string_view.h"
+#include "server/store/sql.h"
 
 namespace tpsweep::server {
 
-enum class Sql {
+enum class SqliteWrite {
   kBegin,
-  kBeginWrite,
   kCommit,
-  kRollback,
 
   kPutStudy,
   kPutTrial,
@@ -28,38 +26,12 @@ enum class Sql {
   kDeleteMeasurements,
   kDeleteEvents,
 
-  kStudyId,
-  kStudyName,
-  kHasTrial,
-  kHasRun,
-  kHasAttempt,
-
-  kGetStudy,
-  kGetRun,
-  // Lists: key columns, then the record. Those in a state have one parameter
-  // more, the last one.
-  kListStudies,
-  kListStudiesInState,
-  kListTrials,
-  kListTrialsInState,
-  kListRuns,
-  kListRunsInState,
-  kListMeasurements,
-  kListCountedMeasurements,
-  kOpenAttempts,
-  kLastSequence,
-  kBestAscending,
-  kBestDescending,
-  kBestWithoutObjective,
-  kListEvents,
-  kListStudyEvents,
-  kLastRevision,
-
   kCount,
 };
-inline constexpr size_t kNumSql = static_cast<size_t>(Sql::kCount);
+inline constexpr size_t kNumSqliteWrites = static_cast<size_t>(SqliteWrite::kCount);
 
 // Zero-terminated.
-const char* SqlText(Sql sql);
+const char* SqliteText(Sql sql);
+const char* SqliteText(SqliteWrite sql);
 
 }  // namespace tpsweep::server

@@ -23,8 +23,9 @@ absl::Status SqliteWriter::Delete(const std::string& study) {
   const absl::StatusOr<int64_t> id = Find(name);
   if (!id.ok() && !absl::IsNotFound(id.status())) return id.status();
   if (id.ok()) {
-    for (const Sql sql : {Sql::kDeleteMeasurements, Sql::kDeleteAttempts, Sql::kDeleteRuns,
-                          Sql::kDeleteTrials, Sql::kDeleteStudy}) {
+    for (const SqliteWrite sql :
+         {SqliteWrite::kDeleteMeasurements, SqliteWrite::kDeleteAttempts, SqliteWrite::kDeleteRuns,
+          SqliteWrite::kDeleteTrials, SqliteWrite::kDeleteStudy}) {
       TP_ASSIGN_OR_RETURN(SqliteStatement statement, connection_.Prepare(sql));
       TP_RETURN_IF_ERROR(statement.Bind(*id).Run());
     }
@@ -33,20 +34,20 @@ absl::Status SqliteWriter::Delete(const std::string& study) {
     runs_.clear();
     attempts_.clear();
   }
-  TP_ASSIGN_OR_RETURN(SqliteStatement events, connection_.Prepare(Sql::kDeleteEvents));
+  TP_ASSIGN_OR_RETURN(SqliteStatement events, connection_.Prepare(SqliteWrite::kDeleteEvents));
   return events.Bind(name.study).Run();
 }
 
 absl::Status SqliteWriter::Put(const v1::Study& record) {
   TP_ASSIGN_OR_RETURN(const StudyName name, ParseStudyName(record.name()));
-  TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(Sql::kPutStudy));
+  TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(SqliteWrite::kPutStudy));
   return put.Bind(name.study).Bind(int64_t{record.state()}).Bind(record).Run();
 }
 
 absl::Status SqliteWriter::Put(const v1::Trial& record) {
   TP_ASSIGN_OR_RETURN(const TrialName name, ParseTrialName(record.name()));
   TP_ASSIGN_OR_RETURN(const int64_t study, Find(ParentOf(name)));
-  TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(Sql::kPutTrial));
+  TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(SqliteWrite::kPutTrial));
   put.Bind(study).Bind(name.trial).Bind(int64_t{record.state()});
   if (record.has_objective() && !std::isnan(record.objective())) {
     put.Bind(record.objective());
@@ -61,7 +62,7 @@ absl::Status SqliteWriter::Put(const v1::Trial& record) {
 absl::Status SqliteWriter::Put(const v1::Run& record) {
   TP_ASSIGN_OR_RETURN(const RunName name, ParseRunName(record.name()));
   TP_ASSIGN_OR_RETURN(const int64_t study, Find(ParentOf(name)));
-  TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(Sql::kPutRun));
+  TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(SqliteWrite::kPutRun));
   put.Bind(study).Bind(name.trial).Bind(name.replicate);
   put.Bind(int64_t{record.state()}).Bind(int64_t{record.attempt()}).Bind(record);
   TP_RETURN_IF_ERROR(put.Run());
@@ -72,7 +73,7 @@ absl::Status SqliteWriter::Put(const v1::Run& record) {
 absl::Status SqliteWriter::Put(const v1::Attempt& record) {
   TP_ASSIGN_OR_RETURN(const AttemptName name, ParseAttemptName(record.name()));
   TP_ASSIGN_OR_RETURN(const int64_t study, Find(ParentOf(name)));
-  TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(Sql::kPutAttempt));
+  TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(SqliteWrite::kPutAttempt));
   put.Bind(study).Bind(name.trial).Bind(name.replicate).Bind(name.attempt);
   put.Bind(int64_t{record.outcome()}).Bind(int64_t{record.start_sequence()}).Bind(record);
   TP_RETURN_IF_ERROR(put.Run());
@@ -84,7 +85,7 @@ absl::Status SqliteWriter::Put(const v1::MeasurementRecord& record) {
   TP_ASSIGN_OR_RETURN(const AttemptName name, ParseAttemptName(record.attempt()));
   TP_RETURN_IF_ERROR(CheckSequence(record));
   TP_ASSIGN_OR_RETURN(const int64_t study, Find(name));
-  TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(Sql::kPutMeasurement));
+  TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(SqliteWrite::kPutMeasurement));
   put.Bind(study).Bind(name.trial).Bind(name.replicate).Bind(name.attempt);
   return put.Bind(int64_t{record.measurement().sequence()}).Bind(record.measurement()).Run();
 }
@@ -92,7 +93,7 @@ absl::Status SqliteWriter::Put(const v1::MeasurementRecord& record) {
 absl::Status SqliteWriter::Put(const v1::Event& record) {
   TP_ASSIGN_OR_RETURN(const int64_t last, LastRevision());
   TP_RETURN_IF_ERROR(CheckRevision(record, last));
-  TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(Sql::kPutEvent));
+  TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(SqliteWrite::kPutEvent));
   TP_RETURN_IF_ERROR(
       put.Bind(int64_t{record.revision()}).Bind(StudyOfEvent(record)).Bind(record).Run());
   last_revision_ = record.revision();

@@ -1,4 +1,4 @@
 if(TPSWEEP_BENCH)
   find_package(benchmark REQUIRED)
-  tp_binary(NAME store_bench SRCS store_bench.cc DEPS server_store benchmark::benchmark)
+  tp_binary(NAME store_bench SRCS store_bench.cc DEPS server_store fake_postgres benchmark::benchmark)
 endif()

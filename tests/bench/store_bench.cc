@@ -1,11 +1,16 @@
-// What the SQLite store takes and gives on this machine's disk.
+// What the SQLite store and the PostgreSQL store take and give on this machine's disk.
 //   store_bench --benchmark_repetitions=10 --benchmark_format=json
-// TMPDIR chooses the disk.
+// TMPDIR chooses SQLite's disk; PostgreSQL's is that of /tmp.
 #include <benchmark/benchmark.h>
 
 #include <memory>
 
+#include "common/clock.h"
+#include "common/status_macros.h"
+#include "server/store/leadership.h"
+#include "server/store/postgres_store.h"
 #include "server/store/sqlite_store.h"
+#include "tests/fakes/postgres.h"
 #include "tests/fakes/store_records.h"
 
 namespace tpsweep::server {
@@ -13,15 +18,29 @@ namespace {
 
 constexpr int64_t kNumRuns = 8;  // that measure at the same time
 
+using Engine = absl::StatusOr<std::unique_ptr<Store>> (*)(const ScratchFolder& folder);
+
+absl::StatusOr<std::unique_ptr<Store>> Sqlite(const ScratchFolder& folder) {
+  return SqliteStore::Open(folder.File("store.db"));
+}
+
+absl::StatusOr<std::unique_ptr<Store>> Postgres(const ScratchFolder&) {
+  static PostgresServer server(PostgresServer::Durability::kFull);
+  Leadership leadership({.uri = server.NewDatabase(), .address = ""}, Clock::Real());
+  TP_RETURN_IF_ERROR(leadership.Take().status());
+  // Nobody else takes the lease, so it need not be renewed.
+  return PostgresStore::Open(leadership.writer(), leadership.epoch());
+}
+
 struct Bench {
   ScratchFolder folder;
-  std::unique_ptr<SqliteStore> store;
+  std::unique_ptr<Store> store;
   int64_t next_sequence = 1;
 
   // Null, and an error in `state`, if the store cannot be used.
-  static std::unique_ptr<Bench> Make(benchmark::State& state) {
+  static std::unique_ptr<Bench> Make(benchmark::State& state, Engine engine) {
     auto bench = std::make_unique<Bench>();
-    auto store = SqliteStore::Open(bench->folder.File("store.db"));
+    auto store = engine(bench->folder);
     if (store.ok()) {
       bench->store = *std::move(store);
       WriteBatch batch{.studies = {MakeStudy("s")}};
@@ -55,8 +74,8 @@ struct Bench {
 };
 
 // items: measurements; the rate of iterations is that of durable commits.
-void MeasurementsCommit(benchmark::State& state) {
-  const std::unique_ptr<Bench> bench = Bench::Make(state);
+void MeasurementsCommit(benchmark::State& state, Engine engine) {
+  const std::unique_ptr<Bench> bench = Bench::Make(state, engine);
   if (bench == nullptr) return;
   for (auto _ : state) {
     state.PauseTiming();
@@ -68,8 +87,16 @@ void MeasurementsCommit(benchmark::State& state) {
   state.counters["commits"] =
       benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
-BENCHMARK(MeasurementsCommit)
-    ->Name("store_measurements_commit")
+BENCHMARK_CAPTURE(MeasurementsCommit, Sqlite, &Sqlite)
+    ->Name("store_measurements_commit/sqlite")
+    ->ArgName("batch")
+    ->Arg(1)
+    ->Arg(100)
+    ->Arg(1000)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(MeasurementsCommit, Postgres, &Postgres)
+    ->Name("store_measurements_commit/postgres")
     ->ArgName("batch")
     ->Arg(1)
     ->Arg(100)
@@ -78,8 +105,8 @@ BENCHMARK(MeasurementsCommit)
     ->Unit(benchmark::kMillisecond);
 
 // A page of 100 measurements of one run among 80,000.
-void MeasurementsPage(benchmark::State& state) {
-  const std::unique_ptr<Bench> bench = Bench::Make(state);
+void MeasurementsPage(benchmark::State& state, Engine engine) {
+  const std::unique_ptr<Bench> bench = Bench::Make(state, engine);
   if (bench == nullptr) return;
   for (int i = 0; i < 80; ++i) {
     if (!bench->Commit(bench->NextMeasurements(1000), state)) return;
@@ -91,14 +118,18 @@ void MeasurementsPage(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * 100);
 }
-BENCHMARK(MeasurementsPage)
-    ->Name("store_measurements_page")
+BENCHMARK_CAPTURE(MeasurementsPage, Sqlite, &Sqlite)
+    ->Name("store_measurements_page/sqlite")
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(MeasurementsPage, Postgres, &Postgres)
+    ->Name("store_measurements_page/postgres")
     ->UseRealTime()
     ->Unit(benchmark::kMicrosecond);
 
 // A page of 100 runs in one state among 100,000.
-void RunsPageByState(benchmark::State& state) {
-  const std::unique_ptr<Bench> bench = Bench::Make(state);
+void RunsPageByState(benchmark::State& state, Engine engine) {
+  const std::unique_ptr<Bench> bench = Bench::Make(state, engine);
   if (bench == nullptr) return;
   for (int64_t first = kNumRuns; first < 100'000; first += 1000) {
     WriteBatch batch;
@@ -117,8 +148,12 @@ void RunsPageByState(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * 100);
 }
-BENCHMARK(RunsPageByState)
-    ->Name("store_runs_page_by_state")
+BENCHMARK_CAPTURE(RunsPageByState, Sqlite, &Sqlite)
+    ->Name("store_runs_page_by_state/sqlite")
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(RunsPageByState, Postgres, &Postgres)
+    ->Name("store_runs_page_by_state/postgres")
     ->UseRealTime()
     ->Unit(benchmark::kMicrosecond);
 

@@ -59,7 +59,13 @@ void Cluster::StartServer(std::vector<std::string> more_flags) {
   if (!is_up || !server_->is_running()) {
     throw std::runtime_error("the server did not start: " + server_->Errors());
   }
-  address_ = std::string(absl::StripAsciiWhitespace(listens_at));
+  const std::string address(absl::StripAsciiWhitespace(listens_at));
+  Use(address, address);
+}
+
+void Cluster::Use(const std::string& address, const std::string& servers) {
+  address_ = address;
+  servers_ = servers;
   service_ = NewService();
 }
 
@@ -75,7 +81,7 @@ std::unique_ptr<v1::SweepService::Stub> Cluster::NewService() const {
 Process& Cluster::StartWorker(const std::string& name, int slots, const std::string& data) {
   workers_[name] =
       Start(name, "tpsweep-worker",
-            {"--server", address_, "--name", name, "--slots", absl::StrCat(slots), "--data",
+            {"--server", servers_, "--name", name, "--slots", absl::StrCat(slots), "--data",
              data.empty() ? DataFolder() : data, "--state", folder_.File("worker-state")});
   return *workers_[name];
 }
@@ -167,7 +173,7 @@ v1::Run Cluster::WaitForRunning(const std::string& study, int64_t measurements) 
   if (!is_running) {
     std::string report =
         absl::StrCat("no run of ", study, " got going: ", Get(study).ShortDebugString(),
-                     "; server: ", server_->Errors());
+                     "; server: ", server_ == nullptr ? "" : server_->Errors());
     for (const v1::Run& run : Runs(study)) absl::StrAppend(&report, "; ", run.ShortDebugString());
     for (const auto& [name, worker] : workers_) {
       absl::StrAppend(&report, "; ", name, ": ", worker->Errors());

@@ -30,6 +30,9 @@ class Cluster {
   void StartServer(std::vector<std::string> more_flags = {"--lease-ttl", "2s"});
   Process& server() { return *server_; }
   const std::string& address() const { return address_; }
+  // Instead: the test has started servers by itself. Its calls go to the one at `address`,
+  // and workers get `servers`.
+  void Use(const std::string& address, const std::string& servers);
 
   // With the data set `tiny`, unless `data` names another folder.
   Process& StartWorker(const std::string& name, int slots = 1, const std::string& data = "");
@@ -64,6 +67,7 @@ class Cluster {
  private:
   TempFolder folder_;
   std::string address_;
+  std::string servers_;  // for workers
   std::unique_ptr<v1::SweepService::Stub> service_;
   std::unique_ptr<Process> server_;
   std::map<std::string, std::unique_ptr<Process>> workers_;

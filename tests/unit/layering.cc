@@ -76,6 +76,7 @@ const std::vector<Reserved>& ReservedTexts() {
        {"server/rpc/", "worker/rpc/", "client/"},
        "gRPC stays in the rpc rooms and the client"},
       {"sqlite3.h", {"server/store/"}, "SQL stays in the store"},
+      {"libpq-fe.h", {"server/store/"}, "SQL stays in the store"},
       {"<boost/",
        {"common/statistics/distributions.cc"},
        "distribution functions have names of ours in common/statistics/distributions.h"},

@@ -90,6 +90,8 @@ TEST(Layering, TheRulesTellRightFromWrong) {
       {"worker/agent/a.cc", "#include \"tpsweep/v1/worker_service.grpc.pb.h\"", false},
       {"server/store/a.cc", "#include <sqlite3.h>", true},
       {"server/coordinator/a.cc", "#include <sqlite3.h>", false},
+      {"server/store/a.cc", "#include <libpq-fe.h>", true},
+      {"server/main.cc", "#include <libpq-fe.h>", false},
       {"common/statistics/distributions.cc", "#include <boost/math/distributions.hpp>", true},
       {"common/statistics/a.cc", "#include <boost/math/distributions.hpp>", false},
       {"common/mutex.h", "std::mutex mu_;", true},

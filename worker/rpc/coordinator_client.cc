@@ -8,7 +8,9 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/random.h"
@@ -62,8 +64,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(
     const std::string& server, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   // A dead connection is noticed even when nobody closes it.
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // The time-out of one attempt to connect. How often is our own affair: a
   // shared subchannel would remember gRPC's pauses.
@@ -77,14 +79,25 @@ std::shared_ptr<grpc::Channel> MakeChannel(
 absl::StatusOr<std::unique_ptr<CoordinatorClient>> CoordinatorClient::Create(
     CoordinatorClientOptions options, Agent& agent, Clock& clock) {
   TP_ASSIGN_OR_RETURN(auto credentials, MakeCredentials(options.tls));
-  return std::unique_ptr<CoordinatorClient>(
-      new CoordinatorClient(std::move(options), std::move(credentials), agent, clock));
+  std::vector<std::string> servers;
+  for (const absl::string_view server :
+       absl::StrSplit(options.server, ',', absl::SkipWhitespace())) {
+    servers.emplace_back(absl::StripAsciiWhitespace(server));
+  }
+  if (servers.empty()) {
+    return absl::InvalidArgumentError(
+        "--server has no address; it is HOST:PORT, or several with commas between");
+  }
+  return std::unique_ptr<CoordinatorClient>(new CoordinatorClient(
+      std::move(options), std::move(servers), std::move(credentials), agent, clock));
 }
 
 CoordinatorClient::CoordinatorClient(CoordinatorClientOptions options,
+                                     std::vector<std::string> servers,
                                      std::shared_ptr<grpc::ChannelCredentials> credentials,
                                      Agent& agent, Clock& clock)
     : options_(std::move(options)),
+      servers_(std::move(servers)),
       credentials_(std::move(credentials)),
       agent_(agent),
       clock_(clock),
@@ -97,35 +110,42 @@ absl::Status CoordinatorClient::Run() {
   absl::Duration pause = options_.first_pause;
   int name_refusals = 0;
   bool is_loss_logged = false;
+  size_t current = 0;
+  size_t tries = 0;  // since the last welcome or pause
   while (!is_stopped()) {
-    const StreamEnd end = RunStream();
+    const std::string& server = servers_[current];
+    const StreamEnd end = RunStream(server);
     if (is_stopped()) break;
     if (end.was_welcome) {
       pause = options_.first_pause;
       name_refusals = 0;
       is_loss_logged = false;
+      tries = 0;
     }
     if (IsFinal(end.status.code())) return end.status;
     if (absl::IsAlreadyExists(end.status) && ++name_refusals == kNameRefusals) return end.status;
     if (!is_loss_logged) {
       Log(LogLevel::kWarning, "server.unreachable",
-          {{"server", options_.server}, {"reason", end.status.ToString()}});
+          {{"server", server}, {"reason", end.status.ToString()}});
       is_loss_logged = true;
     }
+    current = (current + 1) % servers_.size();
+    if (++tries < servers_.size()) continue;
+    tries = 0;
     Pause(pause * (0.5 + 0.5 * jitter.NextUniform()));
     pause = std::min(2 * pause, longest_pause_);
   }
   return absl::OkStatus();
 }
 
-CoordinatorClient::StreamEnd CoordinatorClient::RunStream() {
+CoordinatorClient::StreamEnd CoordinatorClient::RunStream(const std::string& server) {
   grpc::ClientContext context;
   {
     MutexLock lock(mu_);
     if (is_stopped_) return {};
     context_ = &context;
   }
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(options_.server, credentials_);
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel(server, credentials_);
   const auto stub = v1::WorkerService::NewStub(channel);
   const auto stream = stub->Work(&context);
 
@@ -138,7 +158,7 @@ CoordinatorClient::StreamEnd CoordinatorClient::RunStream() {
       longest_pause_ = std::min(options_.longest_pause, lease_ttl / 4);
     }
     Log(LogLevel::kInfo, "server.connected",
-        {{"server", options_.server}, {"version", received.welcome().server_version()}});
+        {{"server", server}, {"version", received.welcome().server_version()}});
     std::thread writer([&] {
       while (const std::optional<v1::WorkerMessage> message = agent_.Next()) {
         if (!stream->Write(*message)) return;

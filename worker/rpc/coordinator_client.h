@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -27,7 +28,9 @@ struct TlsFiles {
 };
 
 struct CoordinatorClientOptions {
-  std::string server;  // HOST:PORT
+  // HOST:PORT, or several with commas between: those of coordinators that share a
+  // database, of which one leads.
+  std::string server;
   TlsFiles tls;
   // Pauses between two attempts to connect: doubled each time, with jitter.
   absl::Duration first_pause = absl::Milliseconds(200);
@@ -38,14 +41,14 @@ struct CoordinatorClientOptions {
 class CoordinatorClient {
  public:
   // `agent` and `clock` must outlive the client.
-  //   kInvalidArgument  which TLS option lacks another
+  //   kInvalidArgument  which TLS option lacks another; or there is no address
   //   and what ReadFile says of the TLS files
   static absl::StatusOr<std::unique_ptr<CoordinatorClient>> Create(CoordinatorClientOptions options,
                                                                    Agent& agent, Clock& clock);
   ~CoordinatorClient();
 
-  // Connects, and connects again for ever when the server goes away. Returns OK
-  // after Stop, or the answer of a server that will not have this worker.
+  // Connects, and connects again for ever when the server goes away; of several, to the
+  // next. Returns OK after Stop, or the answer of a server that will not have this worker.
   absl::Status Run();
   void Stop();
 
@@ -55,16 +58,17 @@ class CoordinatorClient {
     bool was_welcome = false;
   };
 
-  CoordinatorClient(CoordinatorClientOptions options,
+  CoordinatorClient(CoordinatorClientOptions options, std::vector<std::string> servers,
                     std::shared_ptr<grpc::ChannelCredentials> credentials, Agent& agent,
                     Clock& clock);
   // One stream, from Hello to its end.
-  StreamEnd RunStream();
+  StreamEnd RunStream(const std::string& server);
   bool is_stopped();
   // Waits between two attempts, or until Stop.
   void Pause(absl::Duration pause);
 
   const CoordinatorClientOptions options_;
+  const std::vector<std::string> servers_;
   const std::shared_ptr<grpc::ChannelCredentials> credentials_;
   Agent& agent_;
   Clock& clock_;

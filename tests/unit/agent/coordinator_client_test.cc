@@ -154,6 +154,31 @@ TEST_F(CoordinatorClientTest, FindsAServerThatStartsLaterAndWorksForIt) {
   EXPECT_EQ(said.back().completion().last_sequence(), 2);
 }
 
+TEST_F(CoordinatorClientTest, OfSeveralItWorksForTheOneThatLeads) {
+  FakeCoordinator standby(
+      [](int, Stream&) { return grpc::Status(grpc::StatusCode::UNAVAILABLE, "stands by"); });
+  standby.Listen();
+  FakeCoordinator leader([](int num_streams, Stream& stream) {
+    if (num_streams == 2) return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "enough");
+    Welcome(stream);
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "draining");
+  });
+  leader.Listen();
+  const std::string all = absl::StrCat("127.0.0.1:1, ", standby.address(), ",", leader.address());
+  EXPECT_THAT(Client(all)->Run(), StatusIs(absl::StatusCode::kInvalidArgument, "enough"));
+  EXPECT_EQ(leader.num_streams(), 2);
+  EXPECT_EQ(standby.num_streams(), 2);
+}
+
+TEST_F(CoordinatorClientTest, NeedsAnAddress) {
+  for (const char* servers : {"", " , "}) {
+    CoordinatorClientOptions options;
+    options.server = servers;
+    EXPECT_THAT(CoordinatorClient::Create(options, *agent_, Clock::Real()).status(),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("HOST:PORT")));
+  }
+}
+
 TEST_F(CoordinatorClientTest, StopEndsItWhileConnectedAndWhileNot) {
   FakeCoordinator server([&](int, Stream& stream) {
     Welcome(stream);

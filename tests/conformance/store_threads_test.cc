@@ -1,22 +1,30 @@
-// Reads beside a writer: each sees one committed state.
+// Reads and writes of many threads at once, over all engines.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <thread>
 
-#include "server/store/sqlite_store.h"
+#include "tests/conformance/store_engines.h"
 #include "tests/fakes/status_matchers.h"
 #include "tests/fakes/store_records.h"
 
 namespace tpsweep::server {
 namespace {
 
-TEST(SqliteReadersTest, EachReadSeesOneCommittedState) {
+class StoreThreads : public testing::TestWithParam<StoreEngine> {};
+
+INSTANTIATE_TEST_SUITE_P(AllEngines, StoreThreads, testing::ValuesIn(StoreEngines()),
+                         [](const testing::TestParamInfo<StoreEngine>& row) {
+                           return row.param.name;
+                         });
+
+TEST_P(StoreThreads, EachReadSeesOneCommittedState) {
   constexpr int kNumReaders = 8;  // more than there are connections
   constexpr int64_t kNumCommits = 100;
   const ScratchFolder folder;
-  TP_ASSERT_OK_AND_ASSIGN(const auto store, SqliteStore::Open(folder.File("store.db")));
+  const std::unique_ptr<Store> store = GetParam().make(folder);
+  ASSERT_NE(store, nullptr);
   const WriteBatch first{.studies = {MakeStudy("s")}};
   TP_ASSERT_OK(store->Commit({&first, 1}));
 
@@ -53,11 +61,12 @@ TEST(SqliteReadersTest, EachReadSeesOneCommittedState) {
   for (std::thread& reader : readers) reader.join();
 }
 
-TEST(SqliteReadersTest, CommitsOfSeveralThreadsAreNotLost) {
+TEST_P(StoreThreads, CommitsOfSeveralThreadsAreNotLost) {
   constexpr int64_t kNumThreads = 4;
   constexpr int64_t kNumEach = 25;
   const ScratchFolder folder;
-  TP_ASSERT_OK_AND_ASSIGN(const auto store, SqliteStore::Open(folder.File("store.db")));
+  const std::unique_ptr<Store> store = GetParam().make(folder);
+  ASSERT_NE(store, nullptr);
   const WriteBatch first{.studies = {MakeStudy("s")}};
   TP_ASSERT_OK(store->Commit({&first, 1}));
   std::vector<std::thread> writers;

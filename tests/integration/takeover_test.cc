@@ -1,0 +1,147 @@
+// Two coordinators on one PostgreSQL: the leader dies or freezes, the other takes over.
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+
+#include <set>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "common/file.h"
+#include "tests/fakes/postgres.h"
+#include "tests/integration/cluster.h"
+
+namespace tpsweep {
+namespace {
+
+using testing::HasSubstr;
+using testing::Optional;
+
+// What a coordinator must not need to be replaced.
+constexpr absl::Duration kTakeover = absl::Seconds(10);
+
+class TakeoverTest : public testing::Test {
+ protected:
+  // A process and where it listens.
+  struct Coordinator {
+    std::unique_ptr<Process> process;
+    std::string address;
+  };
+
+  Coordinator StartCoordinator(const std::string& name) {
+    const std::string port_file = cluster_.folder() + "/" + name + ".port";
+    Coordinator coordinator;
+    coordinator.process = cluster_.Start(name, "tpsweep-server",
+                                         {"--listen", "127.0.0.1:0", "--port-file", port_file,
+                                          "--store", uri_, "--lease-ttl", "20s"});
+    EXPECT_TRUE(WaitUntil([&] { return ReadFile(port_file).ok(); }))
+        << coordinator.process->Errors();
+    coordinator.address = std::string(absl::StripAsciiWhitespace(ReadFile(port_file).value_or("")));
+    return coordinator;
+  }
+
+  // What it says to a call.
+  static grpc::Status Ask(const Coordinator& coordinator, std::string* leader = nullptr) {
+    const auto service = v1::SweepService::NewStub(
+        grpc::CreateChannel(coordinator.address, grpc::InsecureChannelCredentials()));
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
+    v1::ListStudiesResponse response;
+    const grpc::Status status = service->ListStudies(&context, v1::ListStudiesRequest(), &response);
+    const auto& metadata = context.GetServerTrailingMetadata();
+    if (const auto found = metadata.find("tpsweep-leader");
+        leader != nullptr && found != metadata.end()) {
+      *leader = std::string(found->second.data(), found->second.size());
+    }
+    return status;
+  }
+
+  static bool StandsByFor(const Coordinator& coordinator, const Coordinator& leader) {
+    std::string named;
+    const grpc::Status status = Ask(coordinator, &named);
+    return status.error_code() == grpc::StatusCode::UNAVAILABLE && named == leader.address;
+  }
+
+  void StartBoth() {
+    a_ = StartCoordinator("a");
+    ASSERT_TRUE(Ask(a_).ok());
+    b_ = StartCoordinator("b");
+    ASSERT_TRUE(StandsByFor(b_, a_));
+    // Workers ask the wrong one first.
+    cluster_.Use(a_.address, absl::StrCat(b_.address, ",", a_.address));
+    cluster_.StartWorker("w1");
+    cluster_.StartWorker("w2");
+  }
+
+  // The same study, undisturbed, gives the same numbers; and each of them once.
+  void ExpectAsUndisturbed(const v1::StudySpec& spec, const std::string& study) {
+    for (const v1::Run& run : cluster_.Runs(study)) {
+      int64_t sequence = 0;
+      for (const v1::MeasurementRecord& record : cluster_.Measurements(run.name())) {
+        EXPECT_EQ(record.measurement().sequence(), ++sequence) << run.name();
+      }
+      EXPECT_EQ(sequence, spec.training().epochs()) << run.name();
+    }
+    v1::StudySpec again = spec;
+    again.set_study("undisturbed");
+    const std::string undisturbed = cluster_.Create(again).name();
+    cluster_.WaitForEnd(undisturbed);
+    EXPECT_EQ(cluster_.Numbers(study), cluster_.Numbers(undisturbed));
+  }
+
+  std::string Client(const std::vector<std::string>& arguments) {
+    const auto client = cluster_.Start("client", "tpsweep", arguments);
+    EXPECT_THAT(client->WaitForExit(), Optional(0)) << client->Errors();
+    return client->Output();
+  }
+
+  PostgresServer postgres_;
+  const std::string uri_ = postgres_.NewDatabase();
+  Cluster cluster_;
+  Coordinator a_;
+  Coordinator b_;
+};
+
+TEST_F(TakeoverTest, AfterKillMinusNineOfTheLeaderTheOtherGoesOn) {
+  StartBoth();
+  const v1::StudySpec spec = LongStudy("survivor", {0.01, 0.02});
+  const std::string study = cluster_.Create(spec).name();
+  const v1::Run before = cluster_.WaitForRunning(study, 5);
+  const size_t measured = cluster_.Measurements(before.name()).size();
+  const std::string both = absl::StrCat(b_.address, ",", a_.address);
+  EXPECT_THAT(Client({"--server", both, "ls"}), HasSubstr("survivor"));
+
+  a_.process->Signal(SIGKILL);
+  ASSERT_TRUE(WaitUntil([&] { return Ask(b_).ok(); }, kTakeover)) << b_.process->Errors();
+  cluster_.Use(b_.address, both);
+  // What was acknowledged is there, and no run was begun again.
+  EXPECT_GE(cluster_.Measurements(before.name()).size(), measured);
+  cluster_.WaitForEnd(study);
+  for (const v1::Run& run : cluster_.Runs(study)) EXPECT_EQ(run.attempt(), 1) << run.name();
+  ExpectAsUndisturbed(spec, study);
+  EXPECT_THAT(Client({"--server", absl::StrCat(a_.address, ",", b_.address), "ls"}),
+              HasSubstr("survivor"));
+}
+
+TEST_F(TakeoverTest, AFrozenLeaderThatWakesUpCannotWriteAndStandsBy) {
+  StartBoth();
+  const v1::StudySpec spec = LongStudy("thawed", {0.01, 0.02});
+  const std::string study = cluster_.Create(spec).name();
+  cluster_.WaitForRunning(study, 5);
+
+  a_.process->Signal(SIGSTOP);
+  ASSERT_TRUE(WaitUntil([&] { return Ask(b_).ok(); }, kTakeover)) << b_.process->Errors();
+  cluster_.Use(b_.address, absl::StrCat(b_.address, ",", a_.address));
+  // It wakes with reports of its workers in its hands.
+  a_.process->Signal(SIGCONT);
+  EXPECT_TRUE(WaitUntil([&] { return StandsByFor(a_, b_); })) << a_.process->Errors();
+  cluster_.WaitForEnd(study);
+  ExpectAsUndisturbed(spec, study);
+
+  // And takes over in its turn when the other is stopped, at once.
+  b_.process->Signal(SIGTERM);
+  EXPECT_THAT(b_.process->WaitForExit(), Optional(0)) << b_.process->Errors();
+  ASSERT_TRUE(WaitUntil([&] { return Ask(a_).ok(); }, kTakeover)) << a_.process->Errors();
+}
+
+}  // namespace
+}  // namespace tpsweep
