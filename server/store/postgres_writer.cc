@@ -41,13 +41,12 @@ constexpr char kStoredAttempts[] =
     " AND a.number = n.number";
 
 constexpr const char* kDeletes[] = {
-    "DELETE FROM measurements WHERE study IN"
-    " (SELECT id FROM studies WHERE name = ANY($1::text[]))",
-    "DELETE FROM attempts WHERE study IN (SELECT id FROM studies WHERE name = ANY($1::text[]))",
-    "DELETE FROM runs WHERE study IN (SELECT id FROM studies WHERE name = ANY($1::text[]))",
-    "DELETE FROM trials WHERE study IN (SELECT id FROM studies WHERE name = ANY($1::text[]))",
-    "DELETE FROM studies WHERE name = ANY($1::text[])",
-    "DELETE FROM events WHERE study = ANY($1::text[])"};
+    "DELETE FROM measurements WHERE study IN (SELECT id FROM studies WHERE name = ANY($1))",
+    "DELETE FROM attempts WHERE study IN (SELECT id FROM studies WHERE name = ANY($1))",
+    "DELETE FROM runs WHERE study IN (SELECT id FROM studies WHERE name = ANY($1))",
+    "DELETE FROM trials WHERE study IN (SELECT id FROM studies WHERE name = ANY($1))",
+    "DELETE FROM studies WHERE name = ANY($1)",
+    "DELETE FROM events WHERE study = ANY($1)"};
 
 constexpr char kPutStudies[] =
     "INSERT INTO studies(name, state, record)"
