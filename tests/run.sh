@@ -4,20 +4,22 @@
 #
 #   tests/run.sh              everything, with a short form of the slow suites
 #   tests/run.sh sanitizers   also all tests under ASan + UBSan and all unit tests under TSan
+#   tests/run.sh chaos        also the long storm: 1000 kills of a study of 200 runs
 #   tests/run.sh fuzz         also ten minutes of libFuzzer on each target
 #   tests/run.sh tidy         also clang-tidy over all of the code
 # Arguments combine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-sanitizers=short fuzz=short tidy=no
+sanitizers=short fuzz=short tidy=no chaos=no
 for argument in "$@"; do
   case "$argument" in
     sanitizers) sanitizers=long ;;
+    chaos) chaos=yes ;;
     fuzz) fuzz=long ;;
     tidy) tidy=yes ;;
     *)
-      sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+      sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
       exit 2
       ;;
   esac
@@ -77,6 +79,12 @@ fi
 if [[ $tidy == yes ]]; then
   step "clang-tidy"
   try build tidy
+fi
+
+if [[ $chaos == yes ]]; then
+  step "kill storm"
+  try env TPSWEEP_BIN_DIR="$PWD/build/release/bin" TPSWEEP_KILLS=1000 TPSWEEP_RUNS=200 \
+    build/release/bin/kill_storm_test
 fi
 
 step "tests"

@@ -11,6 +11,7 @@
 #include "client/interrupt.h"
 #include "client/local_service.h"
 #include "client/values.h"
+#include "common/spec/objective_checks.h"
 #include "common/status_macros.h"
 
 namespace tpsweep::client {
@@ -112,6 +113,7 @@ absl::StatusOr<ExitStatus> Run(Session& session, const RunFlags& flags) {
       Connection::Open({.server = service->address(), .timeout = session.connection.timeout},
                        session.clock));
   TP_ASSIGN_OR_RETURN(v1::Study study, Submit(*connection, spec, options.dir));
+  for (const std::string& remark : spec::Remarks(spec)) session.Say("note: " + remark);
   SayWhatRuns(session, study, *service, options);
   if (!HasEnded(study.state())) {
     absl::StatusOr<v1::Study> ended = TrainToEnd(session, *connection, *service, interrupt, study);

@@ -6,6 +6,7 @@
 #include "client/commands/watch.h"
 #include "client/study_json.h"
 #include "client/values.h"
+#include "common/spec/objective_checks.h"
 #include "common/status_macros.h"
 
 namespace tpsweep::client {
@@ -39,6 +40,7 @@ absl::StatusOr<ExitStatus> Submit(Session& session, const SubmitFlags& flags) {
   } else {
     session.out << name << "\n";
   }
+  for (const std::string& remark : spec::Remarks(request.spec())) session.Say("note: " + remark);
   session.Say(absl::StrCat("submitted: ", SizeText(study->spec(), study->expected_runs())));
   if (flags.is_watching) return WatchToEnd(session, *connection, *study);
   session.Say(absl::StrCat("follow it with: tpsweep watch ", name));

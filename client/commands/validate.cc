@@ -5,6 +5,7 @@
 #include "client/commands/spec_flags.h"
 #include "client/values.h"
 #include "common/spec/arms.h"
+#include "common/spec/objective_checks.h"
 #include "common/status_macros.h"
 
 namespace tpsweep::client {
@@ -12,6 +13,7 @@ namespace {
 
 absl::StatusOr<ExitStatus> Validate(Session& session, const SpecSource& source) {
   TP_ASSIGN_OR_RETURN(const v1::StudySpec spec, LoadStudy(source));
+  for (const std::string& remark : spec::Remarks(spec)) session.Say("note: " + remark);
   session.out << "ok: " << source.ToString() << ": study " << spec.study() << ", "
               << SizeText(spec, spec::ExpectedRuns(spec)) << "\n";
   return ExitStatus::kDone;

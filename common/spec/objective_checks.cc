@@ -166,6 +166,21 @@ std::optional<VectorEntry> ParseEntry(absl::string_view metric) {
   return entry;
 }
 
+std::vector<std::string> Remarks(const v1::StudySpec& spec) {
+  std::vector<std::string> remarks;
+  for (const std::string& metric : MetricsOf(spec)) {
+    const bool is_of_test = absl::StartsWith(metric, "test/") ||
+                            absl::StartsWith(metric, "selected/test_") ||
+                            absl::StartsWith(metric, "best/test_");
+    if (!is_of_test) continue;
+    remarks.push_back(absl::StrCat(
+        "'", metric,
+        "' is of the test set: trials that are chosen by it have seen the test set, and what "
+        "they reach there is too good; choose by validation/error and report test/error"));
+  }
+  return remarks;
+}
+
 void CheckObjectives(const v1::StudySpec& spec, Problems& problems) {
   const std::vector<Named> all = NamedMetrics(spec);
   const size_t objectives = 1 + static_cast<size_t>(spec.further_objectives_size());

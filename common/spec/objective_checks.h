@@ -25,6 +25,9 @@ std::optional<VectorEntry> ParseEntry(absl::string_view metric);
 // Each metric is one that some run could report, and none is there twice.
 void CheckObjectives(const v1::StudySpec& spec, Problems& problems);
 
+// What is legal, but a user should know: that a sweep is tuned on the test set.
+std::vector<std::string> Remarks(const v1::StudySpec& spec);
+
 // A run of `training` will report every metric, as far as that can be known.
 void CheckMeasured(const v1::StudySpec& spec, const v1::TrainingSpec& training, Problems& problems);
 

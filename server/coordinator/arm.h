@@ -57,6 +57,7 @@ class Arm {
   bool CanPay(int64_t epochs) const;
   void Pay(int64_t epochs);
   int64_t epochs_paid() const { return epochs_paid_; }
+  int64_t num_trials() const { return static_cast<int64_t>(numbers_.size()); }
   void Spend(double core_seconds);
   // The time of the study is over.
   void EndTime();
@@ -68,7 +69,6 @@ class Arm {
   int64_t num_working = 0;
 
  private:
-  int64_t num_trials() const { return static_cast<int64_t>(numbers_.size()); }
   int64_t LocalOf(const v1::Trial& trial) const;
   void EndScheduled(const v1::Trial& trial, bool is_bad);
   // Smaller is better; NaN if the trial has no value.

@@ -175,7 +175,8 @@ StudyState::Fresh StudyState::QueueMore(Change& change) {
   std::vector<size_t> order(arms_.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(), [this](size_t a, size_t b) {
-    return arms_[a].epochs_paid() < arms_[b].epochs_paid();
+    return std::pair(arms_[a].epochs_paid(), arms_[a].num_trials()) <
+           std::pair(arms_[b].epochs_paid(), arms_[b].num_trials());
   });
   for (const size_t i : order) {
     if (GoOnIn(arms_[i], change)) return Fresh::kAdvanced;

@@ -1,0 +1,94 @@
+// A study whose server and workers are killed again and again, at random moments: at its
+// end every run has exactly one result, every measurement is there once, and all numbers are
+// those of the undisturbed study, bit for bit.
+//
+//   TPSWEEP_KILLS, TPSWEEP_RUNS   how many; tests/run.sh chaos has the long form
+//   TPSWEEP_SEED                  of the moments and victims, to repeat a storm
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "common/mutex.h"
+#include "tests/integration/cluster.h"
+
+namespace tpsweep {
+namespace {
+
+constexpr int kWorkers = 4;
+
+int FromEnvironment(const char* name, int otherwise) {
+  int value = 0;
+  const char* text = std::getenv(name);
+  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
+}
+
+// Runs of half a second, with a checkpoint every tenth of one.
+v1::StudySpec ShortRuns(const std::string& name, int runs) {
+  v1::StudySpec spec = LongStudy(name, {0.01, 0.02});
+  spec.mutable_training()->set_epochs(60);
+  spec.mutable_search()->set_replicates(runs / 2);
+  spec.mutable_checkpoints()->set_every_seconds(0.1);
+  return spec;
+}
+
+void StartWorker(Cluster& cluster, int number) { cluster.StartWorker(absl::StrCat("w", number)); }
+
+TEST(KillStormTest, EveryRunHasOneResultAndTheBitsOfTheUndisturbedStudy) {
+  const int kills = FromEnvironment("TPSWEEP_KILLS", 25);
+  const int runs = FromEnvironment("TPSWEEP_RUNS", 24);
+  const int seed = FromEnvironment("TPSWEEP_SEED", static_cast<int>(std::random_device{}() >> 1));
+  SCOPED_TRACE(absl::StrCat("TPSWEEP_SEED=", seed));
+  std::mt19937 random(static_cast<unsigned>(seed));
+  const auto below = [&random](int bound) {
+    return static_cast<int>(random() % static_cast<unsigned>(bound));
+  };
+
+  Cluster cluster;
+  cluster.StartServer({"--lease-ttl", "2s"});
+  for (int i = 0; i < kWorkers; ++i) StartWorker(cluster, i);
+  const std::string study = cluster.Create(ShortRuns("storm", runs)).name();
+  Mutex mu;
+  CondVar never;
+  for (int kill = 0; kill < kills; ++kill) {
+    {
+      MutexLock lock(mu);
+      never.WaitFor(mu, absl::Milliseconds(20 + below(300)));
+    }
+    if (below(5) == 0) {
+      cluster.server().Signal(SIGKILL);
+      ASSERT_TRUE(cluster.server().WaitForExit());
+      cluster.StartServer({"--lease-ttl", "2s"});
+    } else {
+      const int victim = below(kWorkers);
+      Process& worker = cluster.worker(absl::StrCat("w", victim));
+      worker.Signal(SIGKILL);
+      ASSERT_TRUE(worker.WaitForExit());
+      StartWorker(cluster, victim);
+    }
+  }
+  cluster.WaitForEnd(study, absl::Minutes(20));
+
+  std::map<std::string, int> results;
+  for (const v1::Run& run : cluster.Runs(study)) {
+    EXPECT_EQ(run.state(), v1::RUN_STATE_SUCCEEDED) << run.name() << ": " << run.message();
+    ++results[run.name()];
+    // One story, whoever wrote which part of it.
+    int64_t sequence = 0;
+    for (const v1::MeasurementRecord& record : cluster.Measurements(run.name())) {
+      EXPECT_EQ(record.measurement().sequence(), ++sequence) << run.name();
+    }
+    EXPECT_EQ(sequence, 60) << run.name();
+  }
+  EXPECT_EQ(results.size(), static_cast<size_t>(runs));
+
+  const v1::StudySpec spec = ShortRuns("undisturbed", runs);
+  const std::string undisturbed = cluster.Create(spec).name();
+  cluster.WaitForEnd(undisturbed, absl::Minutes(20));
+  EXPECT_EQ(cluster.Numbers(study), cluster.Numbers(undisturbed));
+}
+
+}  // namespace
+}  // namespace tpsweep
