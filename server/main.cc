@@ -25,6 +25,7 @@
 #include "server/store/memory_store.h"
 #include "server/store/postgres_checkpoints.h"
 #include "server/store/postgres_store.h"
+#include "server/store/sqlite_maintenance.h"
 #include "server/store/sqlite_store.h"
 
 namespace tpsweep::server {
@@ -228,6 +229,26 @@ absl::Status Run(const ServerFlags& flags) {
   return absl::OkStatus();
 }
 
+absl::Status Do(const ServerFlags& flags) {
+  switch (flags.action) {
+    case ServerFlags::Action::kServe:
+      return Run(flags);
+    case ServerFlags::Action::kBackUp:
+      TP_RETURN_IF_ERROR(BackUpSqliteStore(flags.store, flags.file));
+      std::printf("%s: a copy of %s, checked\n", flags.file.c_str(), flags.store.c_str());
+      return absl::OkStatus();
+    case ServerFlags::Action::kRestore:
+      TP_RETURN_IF_ERROR(RestoreSqliteStore(flags.file, flags.store));
+      std::printf("%s: restored from %s\n", flags.store.c_str(), flags.file.c_str());
+      return absl::OkStatus();
+    case ServerFlags::Action::kCheck:
+      TP_RETURN_IF_ERROR(CheckSqliteStore(flags.store));
+      std::printf("%s: ok\n", flags.store.c_str());
+      return absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
 int Fail(const absl::Status& why, int exit_status) {
   std::fprintf(stderr, "tpsweep-server: %s\n", std::string(why.message()).c_str());
   return exit_status;
@@ -242,7 +263,7 @@ int Main(int argc, char** argv) {
   if (absl::Status legal = MakeCredentials(flags.listen).status(); !legal.ok()) {
     return Fail(legal, kUsage);
   }
-  const absl::Status status = Run(flags);
+  const absl::Status status = Do(flags);
   return status.ok() ? 0 : Fail(status, kError);
 }
 

@@ -78,10 +78,34 @@ bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status) {
   app.add_option("--log-level", log_level, "debug, info, warning or error")
       ->check(CLI::Validator(CheckLevel, "LEVEL"))
       ->capture_default_str();
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  const auto add_action = [&](const char* name, const char* help, ServerFlags::Action action) {
+    CLI::App* sub = app.add_subcommand(name, help);
+    sub->callback([&flags, action] { flags.action = action; });
+    return sub;
+  };
+  add_action("backup", "Copies the store as it is now into FILE; also while a server has it",
+             ServerFlags::Action::kBackUp)
+      ->add_option("FILE", flags.file, "The copy; must not be there yet")
+      ->required();
+  add_action("restore", "Makes the copy FILE the store, which must not be there",
+             ServerFlags::Action::kRestore)
+      ->add_option("FILE", flags.file, "What backup has written")
+      ->required();
+  add_action("check", "Looks at every page of the store; also while a server has it",
+             ServerFlags::Action::kCheck);
   try {
     app.parse(argc, argv);
     flags.is_postgres =
         flags.store.starts_with("postgres://") || flags.store.starts_with("postgresql://");
+    if (flags.action != ServerFlags::Action::kServe &&
+        (flags.is_postgres || flags.store == "memory")) {
+      throw CLI::ValidationError(
+          "--store",
+          "backup, restore and check are for an SQLite file; for PostgreSQL use pg_dump, "
+          "pg_restore and pg_amcheck");
+    }
     if (flags.is_postgres && !flags.checkpoints.empty()) {
       throw CLI::ValidationError(
           "--checkpoints", "is for an SQLite store; with PostgreSQL they are in the database");

@@ -11,6 +11,10 @@
 namespace tpsweep::server {
 
 struct ServerFlags {
+  // What is to be done, if not to serve: something with the SQLite file of the store.
+  enum class Action { kServe, kBackUp, kRestore, kCheck };
+  Action action = Action::kServe;
+  std::string file;  // the copy
   ListenOptions listen;
   // Path of an SQLite file, "memory", or the URI of a PostgreSQL database.
   std::string store;

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/log.h"
 #include "common/status_macros.h"
 #include "server/store/sql_reads_impl.h"
+#include "server/store/sqlite_maintenance.h"
 #include "server/store/sqlite_schema.h"
 #include "server/store/sqlite_writer.h"
 
@@ -16,6 +18,18 @@ template class SqlReads<SqliteReaders>;
 namespace {
 
 constexpr int kNumReaders = 4;
+
+// A store of an older version is copied to PATH.version-N before it is brought up to date.
+absl::Status BackUpBeforeMigration(SqliteConnection& connection) {
+  TP_ASSIGN_OR_RETURN(const int64_t version, connection.QueryInteger("PRAGMA user_version"));
+  if (version < 1 || version >= static_cast<int64_t>(SchemaSteps().size())) return absl::OkStatus();
+  const std::string copy = absl::StrCat(connection.path(), ".version-", version);
+  const absl::Status done = BackUp(connection, copy);
+  // From a start that got no further.
+  if (absl::IsAlreadyExists(done)) return absl::OkStatus();
+  if (done.ok()) Log(LogLevel::kInfo, "store.copied", {{"before_migration", copy}});
+  return done;
+}
 
 }  // namespace
 
@@ -41,6 +55,7 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   TP_ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> writer,
                       SqliteConnection::Open(path, SqliteConnection::Access::kWrite));
   TP_RETURN_IF_ERROR(writer->Execute("PRAGMA synchronous = FULL; PRAGMA cache_size = -65536"));
+  TP_RETURN_IF_ERROR(BackUpBeforeMigration(*writer));
   TP_RETURN_IF_ERROR(Migrate(*writer, SchemaSteps()));
   // After the first migration, which so marks the file itself and not its log.
   TP_ASSIGN_OR_RETURN(const std::string mode, writer->QueryText("PRAGMA journal_mode = WAL"));
