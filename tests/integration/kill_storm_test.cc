@@ -2,11 +2,12 @@
 // end every run has exactly one result, every measurement is there once, and all numbers are
 // those of the undisturbed study, bit for bit.
 //
-//   TPSWEEP_KILLS, TPSWEEP_RUNS   how many; tests/run.sh chaos has the long form
-//   TPSWEEP_SEED                  of the moments and victims, to repeat a storm
+//   TPSWEEP_KILLS, TPSWEEP_RUNS, TPSWEEP_EPOCHS   of a run; tests/run.sh chaos has the long form
+//   TPSWEEP_SEED                                  of the moments and victims, to repeat a storm
 #include <gmock/gmock.h>
 
 #include <cstdlib>
+#include <iostream>
 #include <random>
 
 #include "absl/strings/numbers.h"
@@ -25,10 +26,10 @@ int FromEnvironment(const char* name, int otherwise) {
   return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
 }
 
-// Runs of half a second, with a checkpoint every tenth of one.
-v1::StudySpec ShortRuns(const std::string& name, int runs) {
+// Runs of a hundredth of a second an epoch or so, with a checkpoint every tenth of one.
+v1::StudySpec ShortRuns(const std::string& name, int runs, int epochs) {
   v1::StudySpec spec = LongStudy(name, {0.01, 0.02});
-  spec.mutable_training()->set_epochs(60);
+  spec.mutable_training()->set_epochs(epochs);
   spec.mutable_search()->set_replicates(runs / 2);
   spec.mutable_checkpoints()->set_every_seconds(0.1);
   return spec;
@@ -39,6 +40,7 @@ void StartWorker(Cluster& cluster, int number) { cluster.StartWorker(absl::StrCa
 TEST(KillStormTest, EveryRunHasOneResultAndTheBitsOfTheUndisturbedStudy) {
   const int kills = FromEnvironment("TPSWEEP_KILLS", 25);
   const int runs = FromEnvironment("TPSWEEP_RUNS", 24);
+  const int epochs = FromEnvironment("TPSWEEP_EPOCHS", 100);
   const int seed = FromEnvironment("TPSWEEP_SEED", static_cast<int>(std::random_device{}() >> 1));
   SCOPED_TRACE(absl::StrCat("TPSWEEP_SEED=", seed));
   std::mt19937 random(static_cast<unsigned>(seed));
@@ -49,10 +51,12 @@ TEST(KillStormTest, EveryRunHasOneResultAndTheBitsOfTheUndisturbedStudy) {
   Cluster cluster;
   cluster.StartServer({"--lease-ttl", "2s"});
   for (int i = 0; i < kWorkers; ++i) StartWorker(cluster, i);
-  const std::string study = cluster.Create(ShortRuns("storm", runs)).name();
+  const std::string study = cluster.Create(ShortRuns("storm", runs, epochs)).name();
   Mutex mu;
   CondVar never;
+  int kills_of_study = 0;
   for (int kill = 0; kill < kills; ++kill) {
+    if (cluster.Get(study).state() == v1::STUDY_STATE_ACTIVE) ++kills_of_study;
     {
       MutexLock lock(mu);
       never.WaitFor(mu, absl::Milliseconds(20 + below(300)));
@@ -72,6 +76,7 @@ TEST(KillStormTest, EveryRunHasOneResultAndTheBitsOfTheUndisturbedStudy) {
   cluster.WaitForEnd(study, absl::Minutes(20));
 
   std::map<std::string, int> results;
+  int64_t attempts = 0;
   for (const v1::Run& run : cluster.Runs(study)) {
     EXPECT_EQ(run.state(), v1::RUN_STATE_SUCCEEDED) << run.name() << ": " << run.message();
     ++results[run.name()];
@@ -80,11 +85,15 @@ TEST(KillStormTest, EveryRunHasOneResultAndTheBitsOfTheUndisturbedStudy) {
     for (const v1::MeasurementRecord& record : cluster.Measurements(run.name())) {
       EXPECT_EQ(record.measurement().sequence(), ++sequence) << run.name();
     }
-    EXPECT_EQ(sequence, 60) << run.name();
+    EXPECT_EQ(sequence, epochs) << run.name();
+    attempts += run.attempt();
   }
   EXPECT_EQ(results.size(), static_cast<size_t>(runs));
+  EXPECT_GT(attempts, runs) << "the storm has missed";
+  std::cout << runs << " runs in " << attempts << " attempts; " << kills_of_study << " of " << kills
+            << " kills while the study ran\n";
 
-  const v1::StudySpec spec = ShortRuns("undisturbed", runs);
+  const v1::StudySpec spec = ShortRuns("undisturbed", runs, epochs);
   const std::string undisturbed = cluster.Create(spec).name();
   cluster.WaitForEnd(undisturbed, absl::Minutes(20));
   EXPECT_EQ(cluster.Numbers(study), cluster.Numbers(undisturbed));
