@@ -128,5 +128,57 @@ TEST(ResumeTest, ADamagedCheckpointCostsTimeAndNothingElse) {
   EXPECT_EQ(cluster.Numbers(study), Undisturbed(cluster, spec));
 }
 
+// What a sweep with a scheduler came to, without what tells of time.
+std::vector<std::string> Outcome(Cluster& cluster, const std::string& study) {
+  std::vector<std::string> outcome;
+  for (const v1::Trial& trial : cluster.Trials(study)) {
+    outcome.push_back(absl::StrCat(trial.parameters(0).value().number_value(), " to epoch ",
+                                   trial.epochs(), ": ", NumberText(trial.objective()), ", ",
+                                   v1::TrialState_Name(trial.state())));
+  }
+  return outcome;
+}
+
+TEST(ResumeTest, AScheduledSweepDecidesAsUndisturbed) {
+  Cluster cluster;
+  cluster.StartServer({"--lease-ttl", "2s"});
+  cluster.StartWorker("w1");
+  v1::StudySpec spec = LongStudy("scheduled");
+  spec.mutable_training()->set_epochs(27);
+  v1::Parameter& rate = *spec.mutable_space(0);
+  rate.mutable_log()->set_low(1e-4);
+  rate.mutable_log()->set_high(1e-1);
+  spec.mutable_search()->mutable_sampler()->mutable_tpe()->set_trials(20);
+  spec.mutable_search()->mutable_scheduler()->mutable_asha();
+  const std::string study = cluster.Create(spec).name();
+  const auto has_ended = [&cluster](const std::string& name) {
+    return cluster.Get(name).state() == v1::STUDY_STATE_COMPLETED;
+  };
+  // Killed in turn: the worker at trial 3, 9, 15, the server at 6, 12.
+  for (int i = 1; i <= 5; ++i) {
+    ASSERT_TRUE(
+        WaitUntil([&] { return cluster.Trials(study).size() > static_cast<size_t>(3 * i); }));
+    Process& victim = i % 2 == 1 ? cluster.worker("w1") : cluster.server();
+    victim.Signal(SIGKILL);
+    ASSERT_TRUE(victim.WaitForExit());
+    if (i % 2 == 1) {
+      cluster.StartWorker("w1");
+    } else {
+      cluster.StartServer({"--lease-ttl", "2s"});
+    }
+  }
+  ASSERT_TRUE(WaitUntil([&] { return has_ended(study); }, absl::Seconds(60)));
+
+  spec.set_study("undisturbed");
+  const std::string undisturbed = cluster.Create(spec).name();
+  ASSERT_TRUE(WaitUntil([&] { return has_ended(undisturbed); }, absl::Seconds(60)));
+  EXPECT_EQ(Outcome(cluster, study), Outcome(cluster, undisturbed));
+  int64_t stopped = 0;
+  for (const v1::Trial& trial : cluster.Trials(study)) {
+    stopped += trial.state() == v1::TRIAL_STATE_STOPPED;
+  }
+  EXPECT_GT(stopped, 10);
+}
+
 }  // namespace
 }  // namespace tpsweep
