@@ -1,12 +1,19 @@
 // Two coordinators on one PostgreSQL: the leader dies or freezes, the other takes over.
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <random>
 #include <set>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
+#include "common/mutex.h"
 #include "tests/fakes/postgres.h"
 #include "tests/integration/cluster.h"
 
@@ -27,12 +34,14 @@ class TakeoverTest : public testing::Test {
     std::string address;
   };
 
-  Coordinator StartCoordinator(const std::string& name) {
+  Coordinator StartCoordinator(const std::string& name,
+                               const std::string& address = "127.0.0.1:0") {
     const std::string port_file = cluster_.folder() + "/" + name + ".port";
+    unlink(port_file.c_str());
     Coordinator coordinator;
-    coordinator.process = cluster_.Start(name, "tpsweep-server",
-                                         {"--listen", "127.0.0.1:0", "--port-file", port_file,
-                                          "--store", uri_, "--lease-ttl", "20s"});
+    coordinator.process = cluster_.Start(
+        name, "tpsweep-server",
+        {"--listen", address, "--port-file", port_file, "--store", uri_, "--lease-ttl", "20s"});
     EXPECT_TRUE(WaitUntil([&] { return ReadFile(port_file).ok(); }))
         << coordinator.process->Errors();
     coordinator.address = std::string(absl::StripAsciiWhitespace(ReadFile(port_file).value_or("")));
@@ -70,6 +79,13 @@ class TakeoverTest : public testing::Test {
     cluster_.Use(a_.address, absl::StrCat(b_.address, ",", a_.address));
     cluster_.StartWorker("w1");
     cluster_.StartWorker("w2");
+  }
+  // The one that leads, once one does.
+  Coordinator& Leader() {
+    EXPECT_TRUE(WaitUntil([&] { return Ask(a_).ok() || Ask(b_).ok(); }, kTakeover));
+    Coordinator& leader = Ask(a_).ok() ? a_ : b_;
+    cluster_.Use(leader.address, absl::StrCat(b_.address, ",", a_.address));
+    return leader;
   }
 
   // The same study, undisturbed, gives the same numbers; and each of them once.
@@ -141,6 +157,47 @@ TEST_F(TakeoverTest, AFrozenLeaderThatWakesUpCannotWriteAndStandsBy) {
   b_.process->Signal(SIGTERM);
   EXPECT_THAT(b_.process->WaitForExit(), Optional(0)) << b_.process->Errors();
   ASSERT_TRUE(WaitUntil([&] { return Ask(a_).ok(); }, kTakeover)) << a_.process->Errors();
+}
+
+// As kill_storm_test does with one server: TPSWEEP_KILLS, and one in ten is the leader's.
+TEST_F(TakeoverTest, AStormOfKillsChangesNothing) {
+  StartBoth();
+  int kills = 0;
+  const char* text = std::getenv("TPSWEEP_KILLS");
+  if (text == nullptr || !absl::SimpleAtoi(text, &kills)) kills = 20;
+  v1::StudySpec spec = LongStudy("storm", {0.01, 0.02});
+  spec.mutable_training()->set_epochs(150);
+  spec.mutable_search()->set_replicates(std::max(4, kills / 20));
+  spec.mutable_checkpoints()->set_every_seconds(0.1);
+  const std::string study = cluster_.Create(spec).name();
+  std::mt19937 random(20261129);
+  Mutex mu;
+  CondVar never;
+  for (int kill = 1; kill <= kills; ++kill) {
+    {
+      MutexLock lock(mu);
+      never.WaitFor(mu, absl::Milliseconds(20 + random() % 300));
+    }
+    if (kill % 10 == 0) {
+      Coordinator& leader = Leader();
+      leader.process->Signal(SIGKILL);
+      ASSERT_TRUE(leader.process->WaitForExit());
+      leader = StartCoordinator(&leader == &a_ ? "a" : "b", leader.address);
+      Leader();
+    } else {
+      const std::string victim = random() % 2 == 0 ? "w1" : "w2";
+      cluster_.worker(victim).Signal(SIGKILL);
+      ASSERT_TRUE(cluster_.worker(victim).WaitForExit());
+      cluster_.StartWorker(victim);
+    }
+  }
+  Leader();
+  cluster_.WaitForEnd(study, absl::Minutes(20));
+  int64_t attempts = 0;
+  for (const v1::Run& run : cluster_.Runs(study)) attempts += run.attempt();
+  EXPECT_GT(attempts, 2 * spec.search().replicates()) << "the storm has missed";
+  std::cout << 2 * spec.search().replicates() << " runs in " << attempts << " attempts\n";
+  ExpectAsUndisturbed(spec, study);
 }
 
 }  // namespace
