@@ -83,7 +83,7 @@ fi
 
 if [[ $chaos == yes ]]; then
   step "kill storm"
-  try env TPSWEEP_BIN_DIR="$PWD/build/release/bin" TPSWEEP_KILLS=1000 TPSWEEP_RUNS=200 TPSWEEP_EPOCHS=600 \
+  try env TPSWEEP_BIN_DIR="$PWD/build/release/bin" TPSWEEP_KILLS=1000 TPSWEEP_RUNS=200 TPSWEEP_EPOCHS=200 \
     build/release/bin/kill_storm_test
   try env TPSWEEP_BIN_DIR="$PWD/build/release/bin" TPSWEEP_KILLS=400 \
     build/release/bin/takeover_test --gtest_filter='*Storm*'
