@@ -44,6 +44,9 @@ struct Session {
   }
 };
 
+// What a command that changed a study says of it.
+ExitStatus PrintChanged(Session& session, const v1::Study& study);
+
 using Command = std::function<absl::StatusOr<ExitStatus>(Session&)>;
 
 void AddValidate(CLI::App& app, Command& chosen);

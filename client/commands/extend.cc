@@ -1,9 +1,7 @@
 // More work for what has ended: extend, retry.
 #include <memory>
 
-#include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
-#include "client/study_json.h"
 #include "client/values.h"
 #include "common/status_macros.h"
 
@@ -17,16 +15,6 @@ struct ExtendFlags {
   v1::Budget budget;
   bool has_budget = false;
 };
-
-ExitStatus Print(Session& session, const v1::Study& study) {
-  if (session.format == Format::kJson) {
-    WriteJson({{"version", kJsonVersion}, {"study", StudyJson(study)}}, session.out);
-  } else {
-    session.Say(absl::StrCat(BareName(study.name()), " is ", StateText(study.state()),
-                             "; runs: ", CountsText(study.runs())));
-  }
-  return ExitStatus::kDone;
-}
 
 absl::StatusOr<ExitStatus> Extend(Session& session, const ExtendFlags& flags) {
   const std::string name = ResourceOf(flags.name);
@@ -46,7 +34,7 @@ absl::StatusOr<ExitStatus> Extend(Session& session, const ExtendFlags& flags) {
     request.set_epochs(flags.epochs);
     TP_ASSIGN_OR_RETURN(const v1::Study study,
                         connection->Call(&Connection::Stub::ExtendTrial, request));
-    return Print(session, study);
+    return PrintChanged(session, study);
   }
   v1::ExtendStudyRequest request;
   request.set_name(name);
@@ -54,7 +42,7 @@ absl::StatusOr<ExitStatus> Extend(Session& session, const ExtendFlags& flags) {
   if (flags.has_budget) *request.mutable_budget() = flags.budget;
   TP_ASSIGN_OR_RETURN(const v1::Study study,
                       connection->Call(&Connection::Stub::ExtendStudy, request));
-  return Print(session, study);
+  return PrintChanged(session, study);
 }
 
 absl::StatusOr<ExitStatus> Retry(Session& session, const std::string& name) {
@@ -63,7 +51,7 @@ absl::StatusOr<ExitStatus> Retry(Session& session, const std::string& name) {
   request.set_name(ResourceOf(name));
   TP_ASSIGN_OR_RETURN(const v1::Study study,
                       connection->Call(&Connection::Stub::RetryRuns, request));
-  return Print(session, study);
+  return PrintChanged(session, study);
 }
 
 }  // namespace

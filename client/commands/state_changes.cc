@@ -7,6 +7,17 @@
 #include "common/status_macros.h"
 
 namespace tpsweep::client {
+
+ExitStatus PrintChanged(Session& session, const v1::Study& study) {
+  if (session.format == Format::kJson) {
+    WriteJson({{"version", kJsonVersion}, {"study", StudyJson(study)}}, session.out);
+  } else {
+    session.Say(absl::StrCat(BareName(study.name()), " is ", StateText(study.state()),
+                             "; runs: ", CountsText(study.runs())));
+  }
+  return ExitStatus::kDone;
+}
+
 namespace {
 
 using Method = grpc::Status (Connection::Stub::*)(grpc::ClientContext*, const v1::StudyRequest&,
@@ -17,13 +28,7 @@ absl::StatusOr<ExitStatus> Change(Session& session, Method method, const std::st
   v1::StudyRequest request;
   request.set_name(StudyResource(name));
   TP_ASSIGN_OR_RETURN(const v1::Study study, connection->Call(method, request));
-  if (session.format == Format::kJson) {
-    WriteJson({{"version", kJsonVersion}, {"study", StudyJson(study)}}, session.out);
-  } else {
-    session.Say(absl::StrCat(BareName(study.name()), " is ", StateText(study.state()),
-                             "; runs: ", CountsText(study.runs())));
-  }
-  return ExitStatus::kDone;
+  return PrintChanged(session, study);
 }
 
 void Add(CLI::App& app, Command& chosen, const char* verb, const char* help, Method method) {

@@ -158,6 +158,8 @@ class Coordinator {
   // Answers what a worker says of an attempt that is not leased to it, once it
   // is durable that it is not.
   void AnswerStale(SessionId session, const std::string& attempt, v1::AttemptOutcome outcome);
+  // Whether its study is.
+  bool IsPaused(const Lease& lease) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SendLease(const WorkerEntry& worker, const Lease& lease) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndAttempt(const std::string& attempt, v1::AttemptOutcome outcome, absl::string_view message,

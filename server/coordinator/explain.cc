@@ -10,6 +10,7 @@
 #include "common/names.h"
 #include "common/status_macros.h"
 #include "server/coordinator/arm.h"
+#include "server/coordinator/change.h"
 #include "server/coordinator/queries.h"
 #include "server/coordinator/read_all.h"
 
@@ -19,8 +20,7 @@ namespace {
 constexpr int kEventsAtATime = 1000;
 
 std::string TimeText(const google::protobuf::Timestamp& time) {
-  return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()),
-                          absl::UTCTimeZone());
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S", FromProto(time), absl::UTCTimeZone());
 }
 
 // "2 succeeded, 1 failed"

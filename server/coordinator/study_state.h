@@ -159,6 +159,8 @@ class StudyState {
   bool CanBeExtended(const v1::Trial& trial) const;
   void DropKept(int64_t trial, Change& change);
 
+  // That a run of `spec` loads; empty if it loads none, or is illegal.
+  static std::string NeededDataset(const absl::StatusOr<v1::TrainingSpec>& spec);
   int64_t LastEpoch() const { return record_.spec().training().epochs(); }
   std::vector<RunKey> OpenRunsOf(int64_t trial) const;
 

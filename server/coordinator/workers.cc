@@ -117,8 +117,8 @@ absl::StatusOr<SessionId> Coordinator::Connect(const v1::Hello& hello,
     for (const std::string& attempt : held) {
       if (worker.attempts.contains(attempt)) {
         const Lease& lease = *leases_.Find(attempt);
-        const bool is_paused = FindStudy(lease.study)->record().state() == v1::STUDY_STATE_PAUSED;
-        Send(worker, MakeAck(lease, is_paused ? v1::DIRECTIVE_PAUSE : v1::DIRECTIVE_CONTINUE));
+        Send(worker,
+             MakeAck(lease, IsPaused(lease) ? v1::DIRECTIVE_PAUSE : v1::DIRECTIVE_CONTINUE));
       } else {
         stale.push_back(attempt);
       }
@@ -131,6 +131,7 @@ absl::StatusOr<SessionId> Coordinator::Connect(const v1::Hello& hello,
         LoseAttempt(attempt, "the worker does not know it any more", change);
       } else if (lease.is_granted) {
         SendLease(worker, lease);
+        if (IsPaused(lease)) Send(worker, MakeAck(lease, v1::DIRECTIVE_PAUSE));
       }
     }
     for (const v1::Crash& crash : hello.crashes()) TakeCrash(crash, change);
@@ -334,6 +335,10 @@ void Coordinator::AnswerStale(SessionId session, const std::string& attempt,
   });
 }
 
+bool Coordinator::IsPaused(const Lease& lease) {
+  return FindStudy(lease.study)->record().state() == v1::STUDY_STATE_PAUSED;
+}
+
 void Coordinator::SendLease(const WorkerEntry& worker, const Lease& lease) const {
   v1::ServerMessage message;
   message.mutable_lease()->set_attempt(lease.attempt.name());
@@ -362,11 +367,12 @@ void Coordinator::EndAttempt(const std::string& attempt, v1::AttemptOutcome outc
   lease.attempt.set_message(std::string(message));
   *lease.attempt.mutable_end_time() = ToProto(change.now);
   change.batch.attempts.push_back(lease.attempt);
-  const absl::Time start = absl::FromUnixSeconds(lease.attempt.start_time().seconds()) +
-                           absl::Nanoseconds(lease.attempt.start_time().nanos());
-  const double seconds = std::max(0.0, absl::ToDoubleSeconds(change.now - start));
-  const int threads = lease.training ? lease.training->threads_per_run() : 1;
+  const double seconds =
+      std::max(0.0, absl::ToDoubleSeconds(change.now - FromProto(lease.attempt.start_time())));
   StudyState& study = *FindStudy(lease.study);
+  // A lease from before a restart has no training any more.
+  const int threads =
+      (lease.training ? *lease.training : study.record().spec().training()).threads_per_run();
   study.Spend(lease.run.trial, seconds * threads, change);
   v1::Run& run = *study.FindOpen(lease.run);
   run.set_spent_seconds(run.spent_seconds() + seconds);

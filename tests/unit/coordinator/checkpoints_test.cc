@@ -267,6 +267,23 @@ TEST_F(CheckpointsTest, PausingHandsTheRunsBackAndResumingGoesOn) {
   EXPECT_THAT(Get(kSecond), IsOkAndHolds("x"));
 }
 
+TEST_F(CheckpointsTest, ALeaseThatWasLostOnTheWayToAPausedStudyIsHandedBackToo) {
+  StartWorker(a_, 1);
+  TP_ASSERT_OK(Ask(&Coordinator::PauseStudy, "s"));
+  a_.Disconnect();
+  TP_ASSERT_OK(a_.Connect(*coordinator_));  // it knows of nothing
+  bool has_lease = false;
+  for (const v1::ServerMessage& message : a_.link().Take()) {
+    has_lease |= message.has_lease();
+    if (message.has_ack()) {
+      EXPECT_TRUE(has_lease);
+      EXPECT_EQ(message.ack().directive(), v1::DIRECTIVE_PAUSE);
+      return;
+    }
+  }
+  FAIL() << "it would train on";
+}
+
 TEST_F(CheckpointsTest, ARunHandedBackAfterTheStudyWasResumedIsQueued) {
   StartWorker(a_, 1);
   TP_ASSERT_OK(Ask(&Coordinator::PauseStudy, "s"));
