@@ -183,6 +183,11 @@ v1::Run Cluster::WaitForRunning(const std::string& study, int64_t measurements) 
   return running;
 }
 
+std::map<std::string, RunNumbers> Cluster::Undisturbed(v1::StudySpec spec, absl::Duration limit) {
+  spec.set_study("undisturbed");
+  return Numbers(WaitForEnd(Create(spec).name(), limit).name());
+}
+
 std::map<std::string, RunNumbers> Cluster::Numbers(const std::string& study) {
   std::map<std::string, RunNumbers> numbers;
   for (const v1::MeasurementRecord& record : Measurements(study)) {

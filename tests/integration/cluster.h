@@ -60,6 +60,9 @@ class Cluster {
   // All numbers of a study by run (studies/ and name cut off): what must not
   // depend on what went wrong on the way.
   std::map<std::string, RunNumbers> Numbers(const std::string& study);
+  // Those of `spec` when nothing goes wrong: trained now, as a study of another name.
+  std::map<std::string, RunNumbers> Undisturbed(v1::StudySpec spec,
+                                                absl::Duration limit = absl::Seconds(60));
 
   const std::string& folder() const { return folder_.path(); }
   std::string DataFolder() const { return folder_.File("data"); }

@@ -93,10 +93,8 @@ TEST(KillStormTest, EveryRunHasOneResultAndTheBitsOfTheUndisturbedStudy) {
   std::cout << runs << " runs in " << attempts << " attempts; " << kills_of_study << " of " << kills
             << " kills while the study ran\n";
 
-  const v1::StudySpec spec = ShortRuns("undisturbed", runs, epochs);
-  const std::string undisturbed = cluster.Create(spec).name();
-  cluster.WaitForEnd(undisturbed, absl::Minutes(20));
-  EXPECT_EQ(cluster.Numbers(study), cluster.Numbers(undisturbed));
+  EXPECT_EQ(cluster.Numbers(study),
+            cluster.Undisturbed(ShortRuns("", runs, epochs), absl::Minutes(20)));
 }
 
 }  // namespace

@@ -15,11 +15,6 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::Optional;
 
-std::map<std::string, RunNumbers> Undisturbed(Cluster& cluster, v1::StudySpec spec) {
-  spec.set_study("undisturbed");
-  return cluster.Numbers(cluster.WaitForEnd(cluster.Create(spec).name()).name());
-}
-
 // The first measurement of the second attempt of the only run.
 int64_t FirstOfSecondAttempt(Cluster& cluster, const std::string& study) {
   for (const v1::MeasurementRecord& record : cluster.Measurements(study, true)) {
@@ -37,6 +32,17 @@ void Change(Cluster& cluster, const std::string& study,
   v1::Study answer;
   const grpc::Status status = (cluster.service().*method)(&context, request, &answer);
   ASSERT_TRUE(status.ok()) << status.error_message();
+}
+
+// On a server with one worker: in the middle of its only run.
+std::string PausedStudy(Cluster& cluster, const v1::StudySpec& spec) {
+  cluster.StartServer({"--lease-ttl", "10m"});
+  cluster.StartWorker("w1");
+  const std::string study = cluster.Create(spec).name();
+  cluster.WaitForRunning(study);
+  Change(cluster, study, &v1::SweepService::Stub::PauseStudy);
+  EXPECT_TRUE(WaitUntil([&] { return cluster.Runs(study).at(0).state() == v1::RUN_STATE_PAUSED; }));
+  return study;
 }
 
 std::vector<std::filesystem::path> CheckpointFiles(const Cluster& cluster) {
@@ -61,7 +67,7 @@ TEST(ResumeTest, AHandedBackRunGoesOnWhereItWas) {
   cluster.StartWorker("w2");
   cluster.WaitForEnd(study);
   EXPECT_GT(FirstOfSecondAttempt(cluster, study), 3);
-  EXPECT_EQ(cluster.Numbers(study), Undisturbed(cluster, spec));
+  EXPECT_EQ(cluster.Numbers(study), cluster.Undisturbed(spec));
   // Its final state, kept because it is the best, has every bit of the undisturbed one.
   const std::vector<std::filesystem::path> final_states = CheckpointFiles(cluster);
   ASSERT_THAT(final_states, testing::SizeIs(2));
@@ -83,18 +89,13 @@ TEST(ResumeTest, AKilledWorkerLosesOnlyWhatCameAfterItsLastCheckpoint) {
   cluster.StartWorker("w2");
   cluster.WaitForEnd(study);
   EXPECT_GT(FirstOfSecondAttempt(cluster, study), 1);
-  EXPECT_EQ(cluster.Numbers(study), Undisturbed(cluster, spec));
+  EXPECT_EQ(cluster.Numbers(study), cluster.Undisturbed(spec));
 }
 
 TEST(ResumeTest, APausedStudyGoesOnAlsoAfterARestartOfTheServer) {
   Cluster cluster;
-  cluster.StartServer({"--lease-ttl", "10m"});
-  cluster.StartWorker("w1");
   const v1::StudySpec spec = LongStudy("paused");
-  const std::string study = cluster.Create(spec).name();
-  cluster.WaitForRunning(study);
-  Change(cluster, study, &v1::SweepService::Stub::PauseStudy);
-  ASSERT_TRUE(WaitUntil([&] { return cluster.Runs(study).at(0).state() == v1::RUN_STATE_PAUSED; }));
+  const std::string study = PausedStudy(cluster, spec);
   EXPECT_EQ(cluster.Workers().at(0).busy_slots(), 0);
   cluster.server().Signal(SIGKILL);
   ASSERT_TRUE(cluster.server().WaitForExit());
@@ -103,18 +104,13 @@ TEST(ResumeTest, APausedStudyGoesOnAlsoAfterARestartOfTheServer) {
   Change(cluster, study, &v1::SweepService::Stub::ResumeStudy);
   cluster.WaitForEnd(study);
   EXPECT_GT(FirstOfSecondAttempt(cluster, study), 3);
-  EXPECT_EQ(cluster.Numbers(study), Undisturbed(cluster, spec));
+  EXPECT_EQ(cluster.Numbers(study), cluster.Undisturbed(spec));
 }
 
 TEST(ResumeTest, ADamagedCheckpointCostsTimeAndNothingElse) {
   Cluster cluster;
-  cluster.StartServer({"--lease-ttl", "10m"});
-  cluster.StartWorker("w1");
   const v1::StudySpec spec = LongStudy("damaged");
-  const std::string study = cluster.Create(spec).name();
-  cluster.WaitForRunning(study);
-  Change(cluster, study, &v1::SweepService::Stub::PauseStudy);
-  ASSERT_TRUE(WaitUntil([&] { return cluster.Runs(study).at(0).state() == v1::RUN_STATE_PAUSED; }));
+  const std::string study = PausedStudy(cluster, spec);
   ASSERT_THAT(CheckpointFiles(cluster), Not(IsEmpty()));
   for (const std::filesystem::path& file : CheckpointFiles(cluster)) {
     std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
@@ -125,7 +121,7 @@ TEST(ResumeTest, ADamagedCheckpointCostsTimeAndNothingElse) {
   cluster.WaitForEnd(study);
   EXPECT_THAT(cluster.server().Errors(), testing::HasSubstr("checkpoint.rejected"));
   EXPECT_THAT(cluster.worker("w1").Errors(), testing::HasSubstr("attempt.begins_again"));
-  EXPECT_EQ(cluster.Numbers(study), Undisturbed(cluster, spec));
+  EXPECT_EQ(cluster.Numbers(study), cluster.Undisturbed(spec));
 }
 
 // What a sweep with a scheduler came to, without what tells of time.

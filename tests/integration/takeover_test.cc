@@ -97,11 +97,7 @@ class TakeoverTest : public testing::Test {
       }
       EXPECT_EQ(sequence, spec.training().epochs()) << run.name();
     }
-    v1::StudySpec again = spec;
-    again.set_study("undisturbed");
-    const std::string undisturbed = cluster_.Create(again).name();
-    cluster_.WaitForEnd(undisturbed);
-    EXPECT_EQ(cluster_.Numbers(study), cluster_.Numbers(undisturbed));
+    EXPECT_EQ(cluster_.Numbers(study), cluster_.Undisturbed(spec, absl::Minutes(20)));
   }
 
   std::string Client(const std::vector<std::string>& arguments) {

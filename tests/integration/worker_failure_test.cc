@@ -10,13 +10,6 @@ namespace {
 using testing::Each;
 using testing::Optional;
 
-// The numbers of `spec` when nothing goes wrong: trained by the same cluster,
-// as a study of another name.
-std::map<std::string, RunNumbers> Undisturbed(Cluster& cluster, v1::StudySpec spec) {
-  spec.set_study("undisturbed");
-  return cluster.Numbers(cluster.WaitForEnd(cluster.Create(spec).name()).name());
-}
-
 TEST(WorkerFailureTest, ARunOfAKilledWorkerStartsAgainElsewhere) {
   Cluster cluster;
   cluster.StartServer({"--lease-ttl", "2s"});
@@ -33,7 +26,7 @@ TEST(WorkerFailureTest, ARunOfAKilledWorkerStartsAgainElsewhere) {
     EXPECT_EQ(run.attempt(), run.name() == before.name() ? 2 : 1);
     EXPECT_EQ(run.failures(), 0);
   }
-  EXPECT_EQ(cluster.Numbers(study), Undisturbed(cluster, spec));
+  EXPECT_EQ(cluster.Numbers(study), cluster.Undisturbed(spec));
 }
 
 TEST(WorkerFailureTest, AFrozenWorkerLosesItsRunAndCannotSpoilIt) {
@@ -55,7 +48,7 @@ TEST(WorkerFailureTest, AFrozenWorkerLosesItsRunAndCannotSpoilIt) {
   const v1::Run run = cluster.Runs(study).at(0);
   EXPECT_EQ(run.attempt(), 2);
   EXPECT_EQ(run.worker(), "w2");
-  EXPECT_EQ(cluster.Numbers(study), Undisturbed(cluster, spec));
+  EXPECT_EQ(cluster.Numbers(study), cluster.Undisturbed(spec));
   EXPECT_TRUE(frozen.is_running());
   int64_t connected = 0;
   for (const v1::Worker& worker : cluster.Workers()) connected += worker.connected();
@@ -78,7 +71,7 @@ TEST(WorkerFailureTest, AStoppedWorkerHandsItsRunBackAtOnce) {
   EXPECT_EQ(run.worker(), "w2");
   EXPECT_EQ(run.attempt(), 2);
   EXPECT_EQ(run.failures(), 0);
-  EXPECT_EQ(cluster.Numbers(study), Undisturbed(cluster, spec));
+  EXPECT_EQ(cluster.Numbers(study), cluster.Undisturbed(spec));
 }
 
 TEST(WorkerFailureTest, AWorkerStopsInTimeEvenWithoutItsServer) {
