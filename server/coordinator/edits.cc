@@ -26,6 +26,16 @@ std::map<int64_t, std::vector<v1::Run>> ByTrial(std::vector<v1::Run> runs) {
   return trials;
 }
 
+// A trial that ended after its runs were read, and so with a run that was still open then,
+// is not known well enough.
+absl::Status CheckWhole(const v1::Trial& trial, size_t num_ended) {
+  if (trial.state() == v1::TRIAL_STATE_ACTIVE ||
+      num_ended == static_cast<size_t>(trial.replicates())) {
+    return absl::OkStatus();
+  }
+  return absl::UnavailableError(absl::StrCat(trial.name(), " has just ended; try again"));
+}
+
 // `limit` may not become less than `before`; 0 is no limit.
 template <class Number>
 absl::Status CheckMore(absl::string_view field, Number before, Number limit) {
@@ -121,6 +131,7 @@ void Coordinator::ExtendTrial(const v1::ExtendTrialRequest& request, StudyAnswer
               absl::StrCat("epochs: ", request.epochs(), " is not above the ", trial.epochs(),
                            " that the trial has, and at most ", kMostEpochs));
         }
+        TP_RETURN_IF_ERROR(CheckWhole(trial, ended.size()));
         study.Extend(name.trial, request.epochs(), std::move(ended), change);
         return absl::OkStatus();
       },
@@ -141,18 +152,23 @@ void Coordinator::RetryRuns(const v1::RetryRunsRequest& request, StudyAnswer don
       name->study, parent,
       [name = *name](StudyState& study, std::vector<v1::Run> ended,
                      Change& change) -> absl::Status {
-        bool is_any = false;
-        for (auto& [trial, runs] : ByTrial(std::move(ended))) {
-          const auto again = [&](const v1::Run& run) {
-            return run.state() == v1::RUN_STATE_FAILED &&
-                   (!name.replicate || run.replicate() == *name.replicate);
-          };
-          if (std::none_of(runs.begin(), runs.end(), again)) continue;
-          study.Reopen(trial, std::move(runs), again, change);
-          is_any = true;
+        const auto again = [&](const v1::Run& run) {
+          return run.state() == v1::RUN_STATE_FAILED &&
+                 (!name.replicate || run.replicate() == *name.replicate);
+        };
+        std::map<int64_t, std::vector<v1::Run>> trials = ByTrial(std::move(ended));
+        std::erase_if(trials, [&](const auto& entry) {
+          return std::none_of(entry.second.begin(), entry.second.end(), again);
+        });
+        if (trials.empty()) {
+          return absl::FailedPreconditionError("no run has failed: nothing to try again");
         }
-        return is_any ? absl::OkStatus()
-                      : absl::FailedPreconditionError("no run has failed: nothing to try again");
+        // All or nothing.
+        for (const auto& [trial, runs] : trials) {
+          TP_RETURN_IF_ERROR(CheckWhole(study.trial(trial), runs.size()));
+        }
+        for (auto& [trial, runs] : trials) study.Reopen(trial, std::move(runs), again, change);
+        return absl::OkStatus();
       },
       std::move(done));
 }

@@ -381,6 +381,7 @@ void StudyState::Reopen(int64_t number, std::vector<v1::Run> runs,
     run.clear_end_time();
     run.clear_message();
     run.set_failures(0);
+    run.set_spent_seconds(0);
     ++open.num_open;
     ++arm.num_working;
     v1::Run& opened = open_runs_[key] = std::move(run);

@@ -378,7 +378,17 @@ TEST_F(CoordinatorTest, ARunHasSoMuchTimeInAllItsAttempts) {
   EXPECT_EQ(run.state(), v1::RUN_STATE_FAILED);
   EXPECT_EQ(run.failures(), 0) << "it used up its time, not its tries";
   EXPECT_THAT(run.message(), HasSubstr("100 seconds of budget.run_seconds"));
-  EXPECT_EQ(run.checkpoints_size(), 1) << "with more time it can go on";
+  // Tried again, it goes on from there with as much time as at first.
+  v1::RetryRunsRequest retry;
+  retry.set_name("studies/s");
+  coordinator_->RetryRuns(
+      retry, [](absl::StatusOr<v1::Study> study) { EXPECT_THAT(study.status(), IsOk()); });
+  TP_ASSERT_OK(worker.Offer(1));
+  Flush();
+  Flush();
+  const v1::Lease third = worker.TakeWholeLeases().at(0);
+  EXPECT_EQ(third.time_left().seconds(), 100);
+  EXPECT_EQ(third.checkpoint().attempt(), 2);
 }
 
 TEST_F(CoordinatorTest, HandedBackIsNotAFailure) {
