@@ -11,6 +11,7 @@
 #include "client/spec_differences.h"
 #include "client/values.h"
 #include "common/names.h"
+#include "common/spec/ranking.h"
 #include "common/spec/text.h"
 #include "common/statistics/expected_best.h"
 #include "common/statistics/holm.h"
@@ -25,11 +26,24 @@ std::string TwinOnTestSet(const std::string& objective) {
   return absl::StrReplaceAll(objective, {{"validation", "test"}, {"train", "test"}});
 }
 
+bool HaveSameConstraints(const v1::StudySpec& a, const v1::StudySpec& b) {
+  return std::equal(a.constraints().begin(), a.constraints().end(), b.constraints().begin(),
+                    b.constraints().end(), [](const v1::Constraint& x, const v1::Constraint& y) {
+                      return x.metric() == y.metric() && x.at_most() == y.at_most();
+                    });
+}
+
 absl::Status CheckObjectives(absl::Span<const StudyResults> studies) {
   const v1::Objective& first = studies[0].study.spec().objective();
   for (const StudyResults& study : studies) {
     const v1::Objective& other = study.study.spec().objective();
-    if (other.metric() == first.metric() && other.goal() == first.goal()) continue;
+    if (other.metric() == first.metric() && other.goal() == first.goal()) {
+      if (HaveSameConstraints(studies[0].study.spec(), study.study.spec())) continue;
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the studies ", BareName(studies[0].study.name()), " and ", BareName(study.study.name()),
+          " have different constraints; only groups that were tuned for the same can be "
+          "compared"));
+    }
     return absl::InvalidArgumentError(absl::StrCat(
         "the studies have different objectives: ", first.metric(), " (",
         v1::Goal_Name(first.goal()), ") in ", BareName(studies[0].study.name()), ", ",
@@ -73,11 +87,13 @@ absl::StatusOr<size_t> FindBaseline(absl::Span<const TrialGroup> groups,
       absl::StrCat("--baseline ", baseline, ": no such group", spec::LegalNames(baseline, labels)));
 }
 
-bool HasObjective(const TrialResults& trial) {
-  return trial.trial.has_objective() && std::isfinite(trial.trial.objective());
+// Whether the trial has an objective, and breaks no constraint: one that does is no choice.
+bool IsValued(const Comparison& comparison, const TrialResults& trial) {
+  return trial.trial.has_objective() && std::isfinite(trial.trial.objective()) &&
+         spec::Violation(comparison.spec.constraints(), trial.trial) == 0;
 }
 
-void Count(ComparedGroup& group) {
+void Count(const Comparison& comparison, ComparedGroup& group) {
   for (const TrialResults* trial : group.trials.trials) {
     if (trial->trial.state() == v1::TRIAL_STATE_ACTIVE) {
       ++group.open;
@@ -88,7 +104,8 @@ void Count(ComparedGroup& group) {
       continue;
     }
     ++group.tried;
-    group.valued += HasObjective(*trial);
+    group.valued += IsValued(comparison, *trial);
+    group.breaking += spec::Violation(comparison.spec.constraints(), trial->trial) > 0;
     for (const v1::Run& run : trial->runs) {
       ++group.runs;
       group.infeasible_runs += run.state() == v1::RUN_STATE_INFEASIBLE;
@@ -101,11 +118,11 @@ void Count(ComparedGroup& group) {
 void DescribeBest(const Comparison& comparison, ComparedGroup& group) {
   std::vector<const TrialResults*> candidates;
   for (const TrialResults* trial : group.trials.trials) {
-    if (trial->trial.state() == v1::TRIAL_STATE_SUCCEEDED && HasObjective(*trial)) {
+    if (trial->trial.state() == v1::TRIAL_STATE_SUCCEEDED && IsValued(comparison, *trial)) {
       candidates.push_back(trial);
     }
   }
-  group.best = BestOf(candidates, comparison.goal);
+  group.best = BestOf(candidates, comparison.spec);
   if (group.best == nullptr) return;
   for (const TrialResults* trial : candidates) {
     if (trial != group.best && trial->trial.objective() == group.best->trial.objective()) {
@@ -137,14 +154,14 @@ double WorstObjective(const Comparison& comparison, double sign) {
   double worst = -std::numeric_limits<double>::infinity();
   for (const ComparedGroup& group : comparison.groups) {
     for (const TrialResults* trial : group.trials.trials) {
-      if (HasObjective(*trial)) worst = std::max(worst, sign * trial->trial.objective());
+      if (IsValued(comparison, *trial)) worst = std::max(worst, sign * trial->trial.objective());
     }
   }
   return worst;
 }
 
 void AddTuningCurves(Comparison& comparison) {
-  const double sign = comparison.goal == v1::GOAL_MAXIMIZE ? -1 : 1;
+  const double sign = comparison.spec.objective().goal() == v1::GOAL_MAXIMIZE ? -1 : 1;
   const double worst = WorstObjective(comparison, sign);
   for (ComparedGroup& group : comparison.groups) {
     if (group.best == nullptr) continue;
@@ -154,7 +171,7 @@ void AddTuningCurves(Comparison& comparison) {
           trial->trial.state() == v1::TRIAL_STATE_CANCELLED) {
         continue;
       }
-      const bool has_value = HasObjective(*trial);
+      const bool has_value = IsValued(comparison, *trial);
       const double value = sign * trial->trial.objective();
       values.push_back(has_value ? value : std::numeric_limits<double>::infinity());
       or_worst.push_back(has_value ? value : worst);
@@ -234,20 +251,21 @@ absl::StatusOr<Comparison> Compare(absl::Span<const StudyResults> studies,
   Comparison comparison;
   comparison.by = grouped->path;
   comparison.objective = objective.metric();
-  comparison.goal = objective.goal();
+  comparison.spec = studies[0].study.spec();
   comparison.metric = options.metric.empty() ? TwinOnTestSet(objective.metric()) : options.metric;
   comparison.trials_without = grouped->trials_without;
   comparison.num_studies = studies.size();
   for (const TrialGroup& group : grouped->groups) {
     ComparedGroup& compared = comparison.groups.emplace_back();
     compared.trials = group;
-    Count(compared);
+    Count(comparison, compared);
   }
   const auto has_value = [](const ComparedGroup& group) { return group.valued > 0; };
   if (std::none_of(comparison.groups.begin(), comparison.groups.end(), has_value)) {
     return absl::FailedPreconditionError(
         absl::StrCat("nothing to compare: no trial that has ended has a finite ",
-                     comparison.objective, ", the objective"));
+                     comparison.objective, ", the objective",
+                     comparison.spec.constraints().empty() ? "" : ", and keeps the constraints"));
   }
   if (comparison.groups.size() < 2) {
     return absl::InvalidArgumentError(absl::StrCat("--by ", options.by, ": every trial has ",

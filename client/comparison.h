@@ -32,15 +32,16 @@ struct ComparisonOptions {
 struct ComparedGroup {
   TrialGroup trials;
   // Trials that count as tried: ended, and not cancelled; and those of them that have an
-  // objective.
+  // objective and break no constraint.
   int64_t tried = 0, valued = 0;
+  int64_t breaking = 0;   // trials that have one, and break a constraint
   int64_t open = 0;       // trials that have not ended
   int64_t cancelled = 0;  // trials
   // Runs of the tried trials, and how those that did not succeed have ended.
   int64_t runs = 0, infeasible_runs = 0, failed_runs = 0;
   double seconds = 0;  // wall time of these runs, added up
 
-  const TrialResults* best = nullptr;  // null: no trial has an objective
+  const TrialResults* best = nullptr;  // null: no trial is valued
   std::vector<int64_t> tied;           // other trials as good as the best
   // Of the best: its succeeded runs that have a finite value of the metric.
   std::vector<uint64_t> seeds;
@@ -66,7 +67,7 @@ struct Contrast {
 struct Comparison {
   std::string by;         // path of the field
   std::string objective;  // metric
-  v1::Goal goal = v1::GOAL_MINIMIZE;
+  v1::StudySpec spec;     // of the first study: all have its objective and constraints
   std::string metric;
   std::vector<ComparedGroup> groups;
   size_t baseline = 0;

@@ -157,8 +157,13 @@ void AddRunNotes(const Comparison& comparison, std::vector<std::string>& notes) 
       notes.push_back(absl::StrCat(
           group.trials.label, ": of ", Some(group.runs, "run"), " ", group.infeasible_runs,
           " diverged (INFEASIBLE) and ", group.failed_runs, " FAILED. They are in no mean; ",
-          Some(group.tried - group.valued, "trial"),
+          Some(group.tried - group.valued - group.breaking, "trial"),
           " without any succeeded run counted as tried, and as worse than all others."));
+    }
+    if (group.breaking > 0) {
+      notes.push_back(absl::StrCat(group.trials.label, ": ", Some(group.breaking, "trial"),
+                                   " broke a constraint: counted as tried, and as worse than all "
+                                   "that broke none."));
     }
     if (group.best != nullptr && group.values.size() < group.best->runs.size()) {
       notes.push_back(

@@ -36,13 +36,17 @@ struct Space {
   std::vector<std::string> short_names;
 };
 
-// The objective first, then what most people look at, as far as the runs have it.
+// What the study is after first, then what most people look at, as far as the runs have it.
 std::vector<std::string> MainMetrics(const StudyResults& results) {
+  const v1::StudySpec& spec = results.study.spec();
+  std::vector<std::string> wanted = {spec.objective().metric()};
+  for (const v1::Objective& further : spec.further_objectives()) wanted.push_back(further.metric());
+  for (const v1::Constraint& constraint : spec.constraints()) wanted.push_back(constraint.metric());
+  wanted.insert(wanted.end(),
+                {"validation/error", "test/error", "selected/test_error", "train/loss"});
   std::vector<std::string> metrics;
-  for (const std::string& name :
-       {results.study.spec().objective().metric(), std::string("validation/error"),
-        std::string("test/error"), std::string("selected/test_error"), std::string("train/loss")}) {
-    const auto has_it = [&](const v1::Run& run) { return run.latest().scalars().contains(name); };
+  for (const std::string& name : wanted) {
+    const auto has_it = [&](const v1::Run& run) { return MetricOf(run, name).has_value(); };
     const bool is_measured =
         std::any_of(results.trials.begin(), results.trials.end(), [&](const TrialResults& trial) {
           return std::any_of(trial.runs.begin(), trial.runs.end(), has_it);
@@ -176,10 +180,8 @@ Listing RunTable(const StudyResults& results) {
       AddParameterCells(space, trial.trial, row);
       row.push_back(TextCell(StateText(run.state())));
       for (const std::string& name : metrics) {
-        const auto scalar = run.latest().scalars().find(name);
-        row.push_back(scalar == run.latest().scalars().end()
-                          ? Cell{"-", nullptr}
-                          : Cell{MetricText(scalar->second), scalar->second});
+        const std::optional<double> value = MetricOf(run, name);
+        row.push_back(value ? Cell{MetricText(*value), *value} : Cell{"-", nullptr});
       }
       row.push_back(run.has_latest() ? SecondsCell(Spread{run.latest().wall_seconds(), {}})
                                      : SecondsCell(std::nullopt));
@@ -246,7 +248,7 @@ absl::StatusOr<Listing> GroupTable(const StudyResults& results, absl::string_vie
     std::vector<Cell>& row = listing.rows.emplace_back();
     row.push_back({group.label, group.value});
     row.push_back(CountCell(static_cast<int64_t>(group.trials.size())));
-    const TrialResults* best = BestOf(group.trials, results.study.spec().objective().goal());
+    const TrialResults* best = BestOf(group.trials, results.study.spec());
     if (best == nullptr) {
       row.resize(listing.columns.size(), Cell{"-", nullptr});
       continue;

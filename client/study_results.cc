@@ -33,12 +33,16 @@ std::optional<Spread> SpreadOf(absl::Span<const double> values) {
   return Spread{statistics::Mean(values), statistics::SampleDeviation(values)};
 }
 
+std::optional<double> MetricOf(const v1::Run& run, absl::string_view metric) {
+  for (const auto* values : {&run.latest().scalars(), &run.entries()}) {
+    const auto found = values->find(std::string(metric));
+    if (found != values->end()) return found->second;
+  }
+  return std::nullopt;
+}
+
 std::optional<Spread> SpreadOf(const TrialResults& trial, absl::string_view metric) {
-  return SpreadOverRuns(trial, [&](const v1::Run& run) -> std::optional<double> {
-    const auto& scalars = run.latest().scalars();
-    const auto found = scalars.find(std::string(metric));
-    return found == scalars.end() ? std::nullopt : std::optional<double>(found->second);
-  });
+  return SpreadOverRuns(trial, [&](const v1::Run& run) { return MetricOf(run, metric); });
 }
 
 std::optional<Spread> SecondsOf(const TrialResults& trial) {

@@ -34,6 +34,10 @@ struct Spread {
 };
 std::optional<Spread> SpreadOf(absl::Span<const double> values);
 
+// What the run measured last of a scalar, or of an entry of a vector that the study is
+// after (layer/bp_angle_weight[2]).
+std::optional<double> MetricOf(const v1::Run& run, absl::string_view metric);
+
 // Over the succeeded runs of a trial that have the metric.
 std::optional<Spread> SpreadOf(const TrialResults& trial, absl::string_view metric);
 // Wall time of a run, over the same runs.

@@ -1,12 +1,12 @@
 #include "client/trial_groups.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/values.h"
+#include "common/spec/ranking.h"
 #include "common/spec/resolve.h"
 #include "common/spec/values.h"
 #include "common/status_macros.h"
@@ -94,18 +94,16 @@ absl::StatusOr<TrialGroups> GroupTrials(absl::Span<const StudyResults> studies,
   return result;
 }
 
-const TrialResults* BestOf(absl::Span<const TrialResults* const> trials, v1::Goal goal) {
+const TrialResults* BestOf(absl::Span<const TrialResults* const> trials,
+                           const v1::StudySpec& spec) {
   const TrialResults* best = nullptr;
   for (const TrialResults* trial : trials) {
     // Trials that were stopped at a rung, or wait there, have an objective too: of fewer
     // epochs.
     if (trial->trial.state() != v1::TRIAL_STATE_SUCCEEDED) continue;
-    if (!trial->trial.has_objective() || std::isnan(trial->trial.objective())) continue;
-    const auto is_better = [&](double a, double b) {
-      return goal == v1::GOAL_MAXIMIZE ? a > b : a < b;
-    };
-    if (best == nullptr || is_better(trial->trial.objective(), best->trial.objective()))
-      best = trial;
+    const auto rank = spec::RankOf(spec, trial->trial);
+    if (std::get<0>(rank)) continue;
+    if (best == nullptr || rank < spec::RankOf(spec, best->trial)) best = trial;
   }
   return best;
 }

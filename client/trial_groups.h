@@ -34,7 +34,8 @@ absl::StatusOr<TrialGroups> GroupTrials(absl::Span<const StudyResults> studies,
 // What the studies search, each path once.
 std::vector<std::string> SearchedPaths(absl::Span<const StudyResults> studies);
 
-// The first of the best by the objective; null if none has one.
-const TrialResults* BestOf(absl::Span<const TrialResults* const> trials, v1::Goal goal);
+// The first of the best (common/spec/ranking.h) of those that have succeeded with an
+// objective; null if none has.
+const TrialResults* BestOf(absl::Span<const TrialResults* const> trials, const v1::StudySpec& spec);
 
 }  // namespace tpsweep::client

@@ -19,6 +19,7 @@
 #include "server/rpc/rpc_server.h"
 #include "server/rpc/standby_server.h"
 #include "server/server_flags.h"
+#include "server/simulate_command.h"
 #include "server/store/folder_checkpoints.h"
 #include "server/store/leadership.h"
 #include "server/store/memory_checkpoints.h"
@@ -245,6 +246,10 @@ absl::Status Do(const ServerFlags& flags) {
       TP_RETURN_IF_ERROR(CheckSqliteStore(flags.store));
       std::printf("%s: ok\n", flags.store.c_str());
       return absl::OkStatus();
+    case ServerFlags::Action::kRecord:
+      return RecordStudy(flags);
+    case ServerFlags::Action::kSimulate:
+      return SimulateSweeps(flags.simulate);
   }
   return absl::OkStatus();
 }

@@ -41,6 +41,29 @@ std::string CheckLevel(const std::string& text) {
   return kLevels.contains(text) ? "" : "'" + text + "' is not debug, info, warning or error";
 }
 
+bool NeedsSqlite(ServerFlags::Action action) {
+  return action != ServerFlags::Action::kServe && action != ServerFlags::Action::kSimulate;
+}
+
+void AddSimulate(CLI::App& sub, SimulateFlags& flags) {
+  sub.add_option("SWEEP", flags.sweeps,
+                 "Sweep files with only search and budget; the first is what others are compared "
+                 "with")
+      ->required()
+      ->check(CLI::ExistingFile);
+  sub.add_option("--curves", flags.curves, "What record has written")
+      ->required()
+      ->check(CLI::ExistingFile);
+  sub.add_option("--slots", flags.comparison.slots, "Runs at a time: 1,4,16")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  sub.add_option("--seeds", flags.comparison.seeds, "Studies with the seeds 1 to N")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  sub.add_option("--csv", flags.csv, "File that gets the regret after each number of epochs");
+}
+
 }  // namespace
 
 bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status) {
@@ -95,15 +118,23 @@ bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status) {
       ->required();
   add_action("check", "Looks at every page of the store; also while a server has it",
              ServerFlags::Action::kCheck);
+  CLI::App* record =
+      add_action("record", "Writes the learning curves of a study into FILE, for simulate",
+                 ServerFlags::Action::kRecord);
+  record->add_option("STUDY", flags.study, "Name of the study")->required();
+  record->add_option("FILE", flags.file, "The recording")->required();
+  AddSimulate(*add_action("simulate",
+                          "Compares samplers and schedulers on recorded curves, in virtual time",
+                          ServerFlags::Action::kSimulate),
+              flags.simulate);
   try {
     app.parse(argc, argv);
     flags.is_postgres =
         flags.store.starts_with("postgres://") || flags.store.starts_with("postgresql://");
-    if (flags.action != ServerFlags::Action::kServe &&
-        (flags.is_postgres || flags.store == "memory")) {
+    if (NeedsSqlite(flags.action) && (flags.is_postgres || flags.store == "memory")) {
       throw CLI::ValidationError(
           "--store",
-          "backup, restore and check are for an SQLite file; for PostgreSQL use pg_dump, "
+          "backup, restore, check and record are for an SQLite file; for PostgreSQL use pg_dump, "
           "pg_restore and pg_amcheck");
     }
     if (flags.is_postgres && !flags.checkpoints.empty()) {

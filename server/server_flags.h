@@ -3,18 +3,29 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "common/log.h"
 #include "server/rpc/credentials.h"
+#include "server/simulate/comparison.h"
 
 namespace tpsweep::server {
 
+struct SimulateFlags {
+  std::string curves;               // a recording
+  std::vector<std::string> sweeps;  // files
+  ComparisonOptions comparison;
+  std::string csv;  // gets the courses
+};
+
 struct ServerFlags {
-  // What is to be done, if not to serve: something with the SQLite file of the store.
-  enum class Action { kServe, kBackUp, kRestore, kCheck };
+  // What is to be done, if not to serve: something with the store, or a simulation.
+  enum class Action { kServe, kBackUp, kRestore, kCheck, kRecord, kSimulate };
   Action action = Action::kServe;
-  std::string file;  // the copy
+  std::string file;   // the copy, or the recording
+  std::string study;  // to be recorded
+  SimulateFlags simulate;
   ListenOptions listen;
   // Path of an SQLite file, "memory", or the URI of a PostgreSQL database.
   std::string store;

@@ -1,9 +1,13 @@
 #include <memory>
+#include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/commands/commands.h"
 #include "client/results_json.h"
 #include "client/results_table.h"
 #include "client/values.h"
+#include "common/spec/ranking.h"
 #include "common/status_macros.h"
 
 namespace tpsweep::client {
@@ -27,14 +31,31 @@ absl::StatusOr<ExitStatus> Best(Session& session, const BestFlags& flags) {
 
   Listing listing{"trials",
                   {{"trial", "trial", Align::kRight},
-                   {"objective", study.spec().objective().metric(), Align::kRight},
-                   {"parameters", "parameters"}},
+                   {"objective", study.spec().objective().metric(), Align::kRight}},
                   {},
                   "no trial has succeeded yet"};
+  for (const v1::Objective& further : study.spec().further_objectives()) {
+    listing.columns.push_back({further.metric(), further.metric(), Align::kRight});
+  }
+  for (const v1::Constraint& constraint : study.spec().constraints()) {
+    const std::string title = absl::StrCat(constraint.metric(), " <= ", constraint.at_most());
+    listing.columns.push_back({constraint.metric(), title, Align::kRight});
+  }
+  if (!study.spec().constraints().empty())
+    listing.columns.push_back({"constraints", "constraints"});
+  listing.columns.push_back({"parameters", "parameters"});
   for (const v1::Trial& trial : best.trials()) {
-    listing.rows.push_back({CountCell(trial.number()),
-                            {MetricText(trial.objective()), trial.objective()},
-                            {ChoiceText(trial), ParametersJson(trial)}});
+    std::vector<Cell>& row = listing.rows.emplace_back();
+    row.push_back(CountCell(trial.number()));
+    row.push_back({MetricText(trial.objective()), trial.objective()});
+    for (const auto* values : {&trial.further_objectives(), &trial.constraints()}) {
+      for (const double value : *values) row.push_back({MetricText(value), value});
+    }
+    if (!study.spec().constraints().empty()) {
+      const bool keeps = spec::Violation(study.spec().constraints(), trial) == 0;
+      row.push_back(keeps ? Cell{"kept", "kept"} : Cell{"broken", "broken"});
+    }
+    row.push_back({ChoiceText(trial), ParametersJson(trial)});
   }
   Write(listing, session.format, session.out);
   return ExitStatus::kDone;

@@ -7,7 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/names.h"
+#include "common/spec/ranking.h"
 #include "common/status_macros.h"
+#include "server/coordinator/read_all.h"
 
 namespace tpsweep::server {
 namespace {
@@ -106,6 +108,20 @@ absl::StatusOr<v1::ListMeasurementsResponse> Queries::ListMeasurements(
   return Fill(std::move(records), &v1::ListMeasurementsResponse::mutable_measurements);
 }
 
+absl::StatusOr<std::vector<v1::Trial>> Queries::BestOf(const v1::Study& study, int count) const {
+  if (study.spec().constraints().empty()) {
+    return store_.BestTrials(study.name(), study.spec().objective().goal(), count);
+  }
+  // The store orders by the objective alone.
+  TP_ASSIGN_OR_RETURN(std::vector<v1::Trial> trials, TrialsOf(store_, study.name()));
+  std::erase_if(trials, [](const v1::Trial& t) { return t.state() != v1::TRIAL_STATE_SUCCEEDED; });
+  std::stable_sort(trials.begin(), trials.end(), [&](const v1::Trial& a, const v1::Trial& b) {
+    return spec::RankOf(study.spec(), a) < spec::RankOf(study.spec(), b);
+  });
+  trials.resize(std::min(trials.size(), static_cast<size_t>(count)));
+  return trials;
+}
+
 absl::StatusOr<v1::BestTrialsResponse> Queries::BestTrials(
     const v1::BestTrialsRequest& request) const {
   TP_RETURN_IF_ERROR(ParseStudyName(request.study()).status());
@@ -114,8 +130,7 @@ absl::StatusOr<v1::BestTrialsResponse> Queries::BestTrials(
   }
   TP_ASSIGN_OR_RETURN(const v1::Study study, store_.GetStudy(request.study()));
   const int count = request.count() == 0 ? kDefaultBest : std::min(request.count(), kMaxPageSize);
-  TP_ASSIGN_OR_RETURN(std::vector<v1::Trial> trials,
-                      store_.BestTrials(request.study(), study.spec().objective().goal(), count));
+  TP_ASSIGN_OR_RETURN(std::vector<v1::Trial> trials, BestOf(study, count));
   v1::BestTrialsResponse response;
   for (v1::Trial& trial : trials) *response.add_trials() = std::move(trial);
   return response;

@@ -6,6 +6,9 @@
 // of the store.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "server/coordinator/coordinator.h"
 #include "server/store/store.h"
@@ -31,6 +34,8 @@ class Queries {
   absl::StatusOr<v1::Preview> PreviewStudy(const v1::PreviewStudyRequest& request) const;
 
  private:
+  // The succeeded trials, best first (common/spec/ranking.h), at most `count`.
+  absl::StatusOr<std::vector<v1::Trial>> BestOf(const v1::Study& study, int count) const;
   // What an epoch of runs like those of `spec` took, and which runs these were; 0 if there
   // are none.
   absl::StatusOr<double> EpochSecondsOf(const v1::StudySpec& spec, std::string& basis) const;

@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "common/spec/ranking.h"
 #include "server/coordinator/arm.h"
 #include "server/coordinator/change.h"
 #include "tpsweep/v1/study.pb.h"
@@ -154,7 +155,7 @@ class StudyState {
   bool IsAtStop(const v1::Run& run) const;
 
   // Worse than others if it was stopped, then by objective, then by number.
-  using FinalPlace = std::tuple<bool, double, int64_t>;
+  using FinalPlace = std::tuple<bool, spec::Rank, int64_t>;
   FinalPlace PlaceOf(const v1::Trial& trial) const;
   bool CanBeExtended(const v1::Trial& trial) const;
   void DropKept(int64_t trial, Change& change);

@@ -261,8 +261,8 @@ bool StudyState::CanBeExtended(const v1::Trial& trial) const {
 }
 
 StudyState::FinalPlace StudyState::PlaceOf(const v1::Trial& trial) const {
-  const double sign = record_.spec().objective().goal() == v1::GOAL_MAXIMIZE ? -1 : 1;
-  return {trial.state() == v1::TRIAL_STATE_STOPPED, sign * trial.objective(), trial.number()};
+  return {trial.state() == v1::TRIAL_STATE_STOPPED, spec::RankOf(record_.spec(), trial),
+          trial.number()};
 }
 
 void StudyState::DropKept(int64_t trial, Change& change) {

@@ -4,19 +4,20 @@
 #include <cmath>
 #include <tuple>
 
+#include "common/spec/ranking.h"
+
 namespace tpsweep::server {
 
 History::History(const SearchSpace& space, const v1::StudySpec& spec)
-    : space_(space), dimensions_(static_cast<size_t>(space.size())) {
+    : space_(space),
+      dimensions_(static_cast<size_t>(space.size())),
+      constraints_(spec.constraints()) {
   const auto sign = [](const v1::Objective& objective) {
     return objective.goal() == v1::GOAL_MAXIMIZE ? -1.0 : 1.0;
   };
   signs_.push_back(sign(spec.objective()));
   for (const v1::Objective& objective : spec.further_objectives()) {
     signs_.push_back(sign(objective));
-  }
-  for (const v1::Constraint& constraint : spec.constraints()) {
-    bounds_.push_back(constraint.at_most());
   }
 }
 
@@ -58,15 +59,8 @@ void History::Measure(int row, const v1::Trial& trial) {
     if (!std::isfinite(values[i])) return;
     objectives_[At(row) * signs_.size() + i] = signs_[i] * values[i];
   }
-  double violation = 0;
-  for (size_t i = 0; i < bounds_.size(); ++i) {
-    const double value = static_cast<int>(i) < trial.constraints_size()
-                             ? trial.constraints(static_cast<int>(i))
-                             : NAN;
-    if (!std::isfinite(value)) return;
-    // In parts of the bound, so that constraints of any scale add up.
-    violation += std::max(0.0, value - bounds_[i]) / std::max(1e-12, std::abs(bounds_[i]));
-  }
+  const double violation = spec::Violation(constraints_, trial);
+  if (std::isnan(violation)) return;
   violations_[At(row)] = violation;
   outcome = Outcome::kMeasured;
 }

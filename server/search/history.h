@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "common/spec/ranking.h"
 #include "server/search/search_space.h"
 #include "tpsweep/v1/study.pb.h"
 
@@ -66,8 +67,8 @@ class History {
 
   const SearchSpace& space_;
   const size_t dimensions_;
-  std::vector<double> signs_;   // 1: minimise, -1: maximise
-  std::vector<double> bounds_;  // of the constraints
+  std::vector<double> signs_;  // 1: minimise, -1: maximise
+  const spec::Constraints constraints_;
   int num_imported_ = 0;
   int num_ended_ = 0;
   std::vector<double> points_;

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -76,6 +77,13 @@ class Process {
       exit_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     }
     return !exit_;
+  }
+
+  // The most memory that it had so far, in bytes. 0: it has ended.
+  int64_t PeakMemory() const {
+    const std::string status = ReadFile("/proc/" + std::to_string(pid_) + "/status").value_or("");
+    const size_t at = status.find("VmHWM:");
+    return at == std::string::npos ? 0 : std::stoll(status.substr(at + 6)) * 1024;
   }
 
   std::string Output() const { return ReadFile(log_ + ".out").value_or(""); }

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/spec/validate.h"
 #include "common/spec/yaml.h"
+#include "tests/fakes/sanitized.h"
 #include "tests/fakes/status_matchers.h"
 #include "tests/integration/cluster.h"
 
@@ -96,6 +97,70 @@ TEST(SweepTest, ResultsEqualThoseOfTrainBitForBit) {
     EXPECT_EQ(FiniteOnly(numbers.at(run.name().substr(study.name().size()))), alone) << run.name();
   }
   EXPECT_THAT(workers, ElementsAre("w1", "w2"));
+}
+
+// A data set is held once, in its bytes, however many runs train on it; here two at a time
+// in float64, on the networks of the presets.
+TEST(SweepTest, AWorkerOnFashionMnistStaysSmall) {
+  if (kIsSanitized) GTEST_SKIP() << "a sanitizer takes several times the memory";
+  Cluster cluster;
+  cluster.StartServer();
+  Process& worker = cluster.StartWorker("w", 2, "/usr/share/datasets");
+  v1::StudySpec spec = LongStudy("memory", {0.001, 0.003, 0.01, 0.03});
+  v1::TrainingSpec& training = *spec.mutable_training();
+  training.mutable_dataset()->set_name("fashion-mnist");
+  training.mutable_dataset()->set_validation(5000);
+  training.mutable_dataset()->set_train_samples(2000);
+  training.mutable_network()->clear_hidden();
+  for (int i = 0; i < 5; ++i) training.mutable_network()->add_hidden(256);
+  training.mutable_ddtp_linear();
+  training.set_precision(v1::PRECISION_FLOAT64);
+  training.set_batch_size(128);
+  training.set_epochs(1);
+  cluster.WaitForEnd(cluster.Create(spec).name());
+  EXPECT_GT(worker.PeakMemory(), 60 << 20) << "it has the training images";
+  EXPECT_LT(worker.PeakMemory(), 300 << 20);
+}
+
+TEST(SweepTest, ARecordedStudyCanBeSimulated) {
+  Cluster cluster;
+  cluster.StartServer();
+  cluster.StartWorker("w", 2);
+  v1::StudySpec spec = LongStudy("recorded", {0.003, 0.01, 0.03});
+  spec.mutable_training()->set_epochs(3);
+  cluster.WaitForEnd(cluster.Create(spec).name());
+  const std::string store = cluster.folder() + "/store.sqlite";
+  const std::string recording = cluster.folder() + "/curves.json";
+  const auto record = [&](const std::string& study) {
+    return cluster.Start("record", "tpsweep-server",
+                         {"record", study, recording, "--store", store});
+  };
+  const auto too_early = record("recorded");
+  EXPECT_EQ(too_early->WaitForExit(), 1) << "the server has the store";
+  cluster.server().Signal(SIGTERM);
+  ASSERT_EQ(cluster.server().WaitForExit(), 0);
+  const auto unknown = record("other");
+  EXPECT_EQ(unknown->WaitForExit(), 1);
+  EXPECT_THAT(unknown->Errors(), HasSubstr("studies/other"));
+  const auto recorded = record("recorded");
+  ASSERT_EQ(recorded->WaitForExit(), 0) << recorded->Errors();
+  EXPECT_THAT(recorded->Output(), HasSubstr("3 curves of study recorded"));
+
+  const std::string sweep = cluster.folder() + "/all.yaml";
+  std::ofstream(sweep) << "search: {sampler: grid}\n";
+  const std::string csv = cluster.folder() + "/courses.csv";
+  const auto simulate = cluster.Start(
+      "simulate", "tpsweep-server",
+      {"simulate", sweep, "--curves", recording, "--slots", "1,2", "--seeds", "2", "--csv", csv});
+  ASSERT_EQ(simulate->WaitForExit(), 0) << simulate->Errors();
+  EXPECT_THAT(simulate->Output(), HasSubstr("3 recorded trials of 3 epochs"));
+  // Both numbers of slots: three trials of three epochs, which find the best.
+  EXPECT_THAT(simulate->Output(), testing::ContainsRegex("1  all +3.0 +9 .* 0 "));
+  EXPECT_THAT(simulate->Output(), testing::ContainsRegex("2  all +3.0 +9 .* 0 "));
+  std::ifstream courses(csv);
+  std::string head;
+  std::getline(courses, head);
+  EXPECT_EQ(head, "slots,sweep,epochs,regret,low,high");
 }
 
 TEST(SweepTest, RunsOfNoEpochsEndAtOnce) {

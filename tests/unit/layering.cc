@@ -32,6 +32,8 @@ const std::vector<Room>& Rooms() {
        {"common/", "tpsweep/v1/", "server/schedule/", "server/search/", "server/store/"}},
       // Reads come from the store's snapshots, through its interface.
       {"server/rpc/", {"common/", "tpsweep/v1/", "server/coordinator/", "server/store/store.h"}},
+      {"server/simulate/",
+       {"common/", "tpsweep/v1/", "server/coordinator/", "server/search/", "server/store/store.h"}},
       {"server/", {"common/", "tpsweep/v1/"}},
       {"worker/trainer/", {"common/", "tpsweep/v1/training.pb.h", "tpsweep/v1/measurement.pb.h"}},
       {"worker/toy/",

@@ -213,6 +213,23 @@ TEST(Compare, HolmCorrectsForAllComparisons) {
   EXPECT_THAT(Notes(comparison), HasSubstr("after Holm's correction for 2 comparisons"));
 }
 
+TEST(Compare, ATrialThatBreaksAConstraintIsNoChoice) {
+  Writer writer("s");
+  writer.Searches("training.rule", {"bp", "dtp"});
+  v1::Constraint& constraint = *writer.spec().add_constraints();
+  constraint.set_metric("seconds");
+  constraint.set_at_most(1);
+  writer.Trial("bp", 0.1, {0.15, 0.16}).trial.add_constraints(2);
+  writer.Trial("bp", 0.2, {0.25, 0.26}).trial.add_constraints(1);
+  writer.Trial("dtp", 0.3, {0.35, 0.36}).trial.add_constraints(0.5);
+  TP_ASSERT_OK_AND_ASSIGN(const Comparison comparison, CompareOne(writer, {.by = "rule"}));
+  ASSERT_NE(comparison.groups[0].best, nullptr);
+  EXPECT_EQ(comparison.groups[0].best->trial.number(), 1);
+  EXPECT_EQ(comparison.groups[0].breaking, 1);
+  EXPECT_EQ(comparison.groups[0].valued, 1);
+  EXPECT_THAT(Notes(comparison), HasSubstr("bp: 1 trial broke a constraint: counted as tried"));
+}
+
 TEST(Notes, SayWhenNothingIsShown) {
   Writer study("none");
   study.Searches("training.rule", {"bp", "dtp"});

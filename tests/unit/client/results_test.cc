@@ -268,6 +268,23 @@ TEST_F(ResultsTest, GroupsFollowTheGoal) {
   EXPECT_THAT(Lines(groups)[1], HasSubstr("lr=0.001"));
 }
 
+TEST_F(ResultsTest, TheBestOfAGroupKeepsTheConstraints) {
+  v1::Constraint& constraint = *results_.study.mutable_spec()->add_constraints();
+  constraint.set_metric("layer/bp_angle_weight[2]");
+  constraint.set_at_most(60);
+  for (TrialResults& trial : results_.trials) {
+    // That with the smaller error breaks it.
+    const double angle = trial.trial.number() == 1 ? 80 : 40;
+    trial.trial.add_constraints(angle);
+    for (v1::Run& run : trial.runs) {
+      (*run.mutable_entries())["layer/bp_angle_weight[2]"] = angle;
+    }
+  }
+  TP_ASSERT_OK_AND_ASSIGN(const Listing groups, GroupTable(results_, "training.rule"));
+  EXPECT_THAT(Lines(groups)[0], HasSubstr("layer/bp_angle_weight[2]"));
+  EXPECT_THAT(Lines(groups)[1], testing::MatchesRegex("bp +2 +0  lr=0.001 .* 40 .*"));
+}
+
 TEST_F(ResultsTest, GroupWithoutAGoodTrialIsStillShown) {
   results_.trials[2].trial.clear_objective();
   TP_ASSERT_OK_AND_ASSIGN(const Listing groups, GroupTable(results_, "training.rule"));

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <functional>
 
+#include "server/coordinator/queries.h"
 #include "tests/unit/coordinator/harness.h"
 
 namespace tpsweep::server {
@@ -116,6 +117,28 @@ TEST_F(SearchInCoordinatorTest, TrialsRecordObjectivesAndConstraints) {
   EXPECT_THAT(trial.further_objectives(), ElementsAre(9));
   EXPECT_THAT(trial.constraints(), ElementsAre(2.5));
   EXPECT_THAT(Run("s/trials/0/runs/0").message(), IsEmpty());
+}
+
+TEST_F(SearchInCoordinatorTest, TheBestKeepTheConstraints) {
+  v1::StudySpec spec = MakeSpec("s", 6);
+  v1::Constraint& constraint = *spec.add_constraints();
+  constraint.set_metric("seconds");
+  constraint.set_at_most(2);
+  Create(spec);
+  Connect();
+  // The objective is the better the longer it takes: trial 2 is the best that may be.
+  Train("s", 6, [](const v1::Trial& trial, v1::Measurement& measurement) {
+    const auto number = static_cast<double>(trial.number());
+    (*measurement.mutable_scalars())["validation/error"] = 1 / (1 + number);
+    (*measurement.mutable_scalars())["seconds"] = number;
+  });
+  v1::BestTrialsRequest request;
+  request.set_study("studies/s");
+  request.set_count(4);
+  TP_ASSERT_OK_AND_ASSIGN(const auto best, Queries(store_, *coordinator_).BestTrials(request));
+  std::vector<int64_t> numbers;
+  for (const v1::Trial& trial : best.trials()) numbers.push_back(trial.number());
+  EXPECT_THAT(numbers, ElementsAre(2, 1, 0, 3));
 }
 
 TEST_F(SearchInCoordinatorTest, AnObjectiveThatNoRunReportsIsNamedWithThoseThatExist) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "tests/fakes/sanitized.h"
 #include "tests/unit/trainer/trainee.h"
 #include "tests/unit/trainer/training_run_harness.h"
 
@@ -14,13 +15,6 @@ std::atomic<int64_t> num_allocations = 0;
 }  // namespace
 
 // Every allocation of this program is counted: C++'s and Eigen's come down to malloc.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TPSWEEP_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TPSWEEP_SANITIZER
-#endif
-#endif
 // NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 #ifdef TPSWEEP_SANITIZER
