@@ -75,7 +75,10 @@ absl::StatusOr<std::vector<Case>> Cases(const BenchOptions& options) {
   }
   std::vector<Case> cases;
   for (v1::TrainingSpec& spec : specs) {
-    if (options.threads > 0) spec.set_threads_per_run(options.threads);
+    // The limit is that of one core; a number of threads that changes has none.
+    if (options.threads > 0 || spec.threads_per_run() == 0) {
+      spec.set_threads_per_run(std::max(1, options.threads));
+    }
     TP_ASSIGN_OR_RETURN(cases.emplace_back(), CaseOf(std::move(spec), data));
   }
   return cases;

@@ -13,7 +13,7 @@ struct BenchOptions {
   // YAML file with a training spec; empty: some rules of the presets for Fashion-MNIST.
   std::string spec_path;
   std::vector<std::string> data_path;  // asked only for the shape of a data set of one's own
-  int threads = 0;                     // 0: as the spec says
+  int threads = 0;                     // 0: as the spec says, or one
   int repetitions = 10;
   Output output = Output::kTable;
 };

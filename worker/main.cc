@@ -86,8 +86,10 @@ int main(int argc, char** argv) {
   app.add_option(
       "--server", agent.connection.server,
       "Whom to work for: HOST:PORT, or several (HOST:PORT,HOST:PORT) of which one leads");
-  app.add_option("--slots", agent.slots,
-                 "Runs at a time; each uses the threads_per_run of its spec, by default one")
+  app.add_option(
+         "--slots", agent.slots,
+         "Runs at a time, by default one for each core; when there are fewer, each gets its share "
+         "of the slots as threads (training.threads_per_run)")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   app.add_option("--data", data_path,
@@ -115,7 +117,8 @@ int main(int argc, char** argv) {
                             "Write the state here after each epoch and when stopped");
   train_command->add_option("--resume", train.resume_path, "Go on from this checkpoint");
   train_command
-      ->add_option("--threads", train.threads, "OpenMP threads (default: as the spec says)")
+      ->add_option("--threads", train.threads,
+                   "OpenMP threads (default: as the spec says, or one for each core)")
       ->check(CLI::Range(1, 256));
   const std::map<std::string, tpsweep::TrainOptions::Output> outputs = {
       {"table", tpsweep::TrainOptions::Output::kTable},
@@ -155,7 +158,8 @@ int main(int argc, char** argv) {
                             "YAML file with a training spec; without one, three rules of the "
                             "presets for Fashion-MNIST");
   bench_command
-      ->add_option("--threads", bench.threads, "Threads of a run (default: as the spec says)")
+      ->add_option("--threads", bench.threads,
+                   "Threads of a run (default: as the spec says, or one)")
       ->check(CLI::Range(1, 256));
   bench_command->add_option("--repetitions", bench.repetitions, "Of each measurement")
       ->check(CLI::Range(1, 1000))

@@ -11,6 +11,7 @@
 #include "client/interrupt.h"
 #include "client/local_service.h"
 #include "client/values.h"
+#include "common/spec/arms.h"
 #include "common/spec/objective_checks.h"
 #include "common/status_macros.h"
 
@@ -26,7 +27,8 @@ struct RunFlags {
   ResultsView view;
 };
 
-// Two workers, so that losing one costs half; together they fill the cores.
+// Two workers, so that losing one costs half; together they fill the cores. A single run
+// gets all of them, as threads.
 LocalServiceOptions ServiceOptions(const Session& session, const RunFlags& flags,
                                    const v1::StudySpec& spec) {
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
@@ -34,7 +36,8 @@ LocalServiceOptions ServiceOptions(const Session& session, const RunFlags& flags
   LocalServiceOptions options;
   options.bin_dir = session.bin_dir;
   options.dir = flags.dir.empty() ? absl::StrCat(session.state_dir, "/run") : flags.dir;
-  options.workers = flags.workers > 0 ? flags.workers : std::min(2, cores);
+  const int wanted = spec::ExpectedRuns(spec) == 1 ? 1 : std::min(2, cores);
+  options.workers = flags.workers > 0 ? flags.workers : wanted;
   options.slots = flags.slots > 0 ? flags.slots : std::max(1, cores / (options.workers * threads));
   options.data_path = flags.data_path;
   return options;
@@ -138,7 +141,8 @@ void AddRun(CLI::App& app, Command& chosen) {
   sub->add_option(
       "--dir", flags->dir,
       "Folder of the store and the logs; default: tpsweep/run in the user's state folder");
-  sub->add_option("--workers", flags->workers, "Worker processes; default: 2, or 1 on one core")
+  sub->add_option("--workers", flags->workers,
+                  "Worker processes; default: 2, or 1 on one core or for a single run")
       ->check(CLI::Range(1, 256));
   sub->add_option("--slots", flags->slots,
                   "Runs at a time on each worker; default: what fills the cores")

@@ -151,6 +151,10 @@ absl::Status Check(const v1::Completion& completion) {
     return absl::InvalidArgumentError(
         absl::StrCat("completion.last_sequence: ", completion.last_sequence(), " is below 0"));
   }
+  if (!(completion.mean_threads() >= 0 && completion.mean_threads() <= kMaxSlots)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "completion.mean_threads: ", completion.mean_threads(), " is not in [0, ", kMaxSlots, "]"));
+  }
   switch (completion.outcome()) {
     case v1::ATTEMPT_OUTCOME_COMPLETED:
     case v1::ATTEMPT_OUTCOME_INFEASIBLE:

@@ -36,6 +36,7 @@ struct Lease {
   int64_t pause_after_epoch = 0;  // 0: no rung
   bool keep_final = false;
   std::optional<absl::Duration> time_left;  // of budget.run_seconds
+  double mean_threads = 0;  // as its worker says at the end; 0: as the spec says, or one
 };
 
 class LeaseTable {

@@ -234,7 +234,7 @@ absl::StatusOr<bool> Coordinator::TakeReport(WorkerEntry& worker, const v1::Repo
 bool Coordinator::TakeCompletion(WorkerEntry& worker, const v1::Completion& completion) {
   const std::string& attempt = completion.attempt();
   if (!worker.attempts.contains(attempt)) return false;
-  const Lease& lease = *leases_.Find(attempt);
+  Lease& lease = *leases_.Find(attempt);
   if (completion.last_sequence() > lease.last_sequence) {
     Send(worker, MakeAck(lease, v1::DIRECTIVE_CONTINUE));
     return true;
@@ -248,6 +248,7 @@ bool Coordinator::TakeCompletion(WorkerEntry& worker, const v1::Completion& comp
   ack.set_completed(true);
   change.acks.push_back({worker.about.id(), std::move(ack)});
   const std::string message = CutMessage(completion.message());
+  lease.mean_threads = completion.mean_threads();
   EndAttempt(attempt, completion.outcome(), message, change);
   run.set_message(message);
   switch (completion.outcome()) {
@@ -371,8 +372,9 @@ void Coordinator::EndAttempt(const std::string& attempt, v1::AttemptOutcome outc
       std::max(0.0, absl::ToDoubleSeconds(change.now - FromProto(lease.attempt.start_time())));
   StudyState& study = *FindStudy(lease.study);
   // A lease from before a restart has no training any more.
-  const int threads =
+  const int fixed =
       (lease.training ? *lease.training : study.record().spec().training()).threads_per_run();
+  const double threads = lease.mean_threads > 0 ? lease.mean_threads : std::max(1, fixed);
   study.Spend(lease.run.trial, seconds * threads, change);
   v1::Run& run = *study.FindOpen(lease.run);
   run.set_spent_seconds(run.spent_seconds() + seconds);

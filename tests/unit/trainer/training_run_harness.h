@@ -72,11 +72,12 @@ class TrainingRunTest : public testing::Test {
   }
 
   // Trains until the end, or until `batches` mini-batches were done.
-  static Outcome Finish(TrainingRun& run, int batches = 1 << 30) {
+  static Outcome Finish(TrainingRun& run, int batches = 1 << 30,
+                        const std::function<int()>& threads = {}) {
     Outcome outcome;
-    const auto result = run.Train([&](const auto& m) { outcome.measurements.push_back(m); },
-                                  [&] { return batches-- == 0; },
-                                  [&] { outcome.epoch_checkpoints.push_back(run.Checkpoint()); });
+    const auto result = run.Train(
+        [&](const auto& m) { outcome.measurements.push_back(m); }, [&] { return batches-- == 0; },
+        [&] { outcome.epoch_checkpoints.push_back(run.Checkpoint()); }, threads);
     outcome.end = result.end;
     outcome.message = result.message;
     outcome.checkpoint = run.Checkpoint();

@@ -69,6 +69,11 @@ TEST_P(EveryRule, SameBitsForAnyNumberOfThreads) {
     spec.set_threads_per_run(threads);
     EXPECT_EQ(Train(spec).Bits(), one) << threads;
   }
+  // A number that changes from one mini-batch to the next.
+  spec.set_threads_per_run(0);
+  int asked = 0;
+  EXPECT_EQ(Finish(*Make(spec), 1 << 30, [&] { return 1 + asked++ % 3; }).Bits(), one);
+  EXPECT_GT(asked, 3);
 }
 
 TEST_P(EveryRule, SameBitsAloneAndBesideOthers) {

@@ -69,9 +69,12 @@ class TrainingRun {
   // mini-batches between them, the epoch's last (sequence 1, 2, ... going on after a
   // Restore). `stop` is asked before every mini-batch.
   // With `epoch_done`, it is called after each epoch's report; Checkpoint() may be called in it.
+  // Where the spec leaves the number of threads open (threads_per_run 0), `threads` is asked
+  // for it before every mini-batch; without it there is one for each core.
   virtual Result Train(const std::function<void(const v1::Measurement&)>& report,
                        const std::function<bool()>& stop,
-                       const std::function<void()>& epoch_done = {}) = 0;
+                       const std::function<void()>& epoch_done = {},
+                       const std::function<int()>& threads = {}) = 0;
 
   // The complete state as a safetensors file: parameters, both optimisers, the
   // rule's state, and the position (epoch, step) from which all random numbers

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <iterator>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "absl/algorithm/container.h"
@@ -33,6 +34,11 @@ bool IsFinite(const Matrix<S>& m) {
 template <class S>
 double Norm(const Matrix<S>& m) {
   return m.template cast<double>().norm();
+}
+
+int NumThreads(const v1::TrainingSpec& spec, const std::function<int()>& threads) {
+  if (spec.threads_per_run() > 0) return spec.threads_per_run();
+  return threads ? threads() : static_cast<int>(std::thread::hardware_concurrency());
 }
 
 }  // namespace
@@ -94,13 +100,14 @@ TypedRun<S>::TypedRun(const v1::TrainingSpec& spec, std::shared_ptr<const DataSe
 template <class S>
 TrainingRun::Result TypedRun<S>::Train(const std::function<void(const v1::Measurement&)>& report,
                                        const std::function<bool()>& stop,
-                                       const std::function<void()>& epoch_done) {
-  const ScopedThreads threads(spec_.threads_per_run());
+                                       const std::function<void()>& epoch_done,
+                                       const std::function<int()>& threads) {
   const ScopedFlushDenormals flush_denormals;
   Clock& clock = Clock::Real();
   const absl::Duration start = clock.Elapsed();
   absl::Duration mark = start;
   while (position_.epoch < spec_.epochs()) {
+    const ScopedThreads scope(NumThreads(spec_, threads));
     if (stop()) return {End::kStopped, absl::StrCat("stopped before the mini-batch ", Where())};
     const int64_t epoch = position_.epoch;
     Divergence divergence = Advance();

@@ -31,7 +31,8 @@ class TypedRun final : public TrainingRun {
                                                              std::shared_ptr<const DataSet> data);
 
   Result Train(const std::function<void(const v1::Measurement&)>& report,
-               const std::function<bool()>& stop, const std::function<void()>& epoch_done) override;
+               const std::function<bool()>& stop, const std::function<void()>& epoch_done,
+               const std::function<int()>& threads) override;
   std::string Checkpoint() const override;
   absl::Status Restore(absl::string_view checkpoint) override;
 
