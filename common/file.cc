@@ -81,6 +81,30 @@ absl::StatusOr<std::string> ReadFileRange(const std::string& path, int64_t offse
   return bytes;
 }
 
+absl::Status WriteFileFrom(const std::string& path, int64_t offset, absl::string_view bytes) {
+  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  if (file.fd() < 0) return ErrnoStatus("open", path);
+  if (ftruncate(file.fd(), offset) != 0) return ErrnoStatus("cut", path);
+  int64_t at = offset;
+  while (!bytes.empty()) {
+    const ssize_t put = pwrite(file.fd(), bytes.data(), bytes.size(), at);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) {
+      const absl::Status status = ErrnoStatus("write", path);
+      return ftruncate(file.fd(), offset) == 0 ? status : ErrnoStatus("cut", path);
+    }
+    at += put;
+    bytes.remove_prefix(static_cast<size_t>(put));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SyncFile(const std::string& path) {
+  const Descriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file.fd() < 0) return ErrnoStatus("open", path);
+  return fdatasync(file.fd()) == 0 ? absl::OkStatus() : ErrnoStatus("make durable", path);
+}
+
 absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
   static std::atomic<uint64_t> count = 0;
   std::string scratch = absl::StrCat(path, ".", getpid(), ".", ++count, ".tmp");

@@ -20,6 +20,11 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes 
 // kUnavailable.
 absl::StatusOr<std::string> ReadFileRange(const std::string& path, int64_t offset, int64_t size);
 
+// Makes `bytes` the end of the file, from `offset` on; makes the file if it is not there. What
+// could not be written whole is cut off again. Durable after SyncFile. kNotFound, kUnavailable.
+absl::Status WriteFileFrom(const std::string& path, int64_t offset, absl::string_view bytes);
+absl::Status SyncFile(const std::string& path);
+
 // A file that comes in pieces. They go into a scratch file beside it (PATH.*.tmp),
 // which is made durable (fsync of file and folder) and renamed at the end: the file
 // is there whole, or as it was before. Without a Commit that returned OK the scratch

@@ -6,15 +6,19 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <random>
 #include <thread>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "worker/agent/agent.h"
 #include "worker/agent/crash_notes.h"
+#include "worker/agent/spool.h"
 #include "worker/trainer/kernels.h"
 
 namespace tpsweep {
@@ -33,6 +37,23 @@ std::string HostName() {
 std::string RandomHex() {
   std::random_device random;
   return absl::StrCat(absl::Hex(random(), absl::kZeroPad8), absl::Hex(random(), absl::kZeroPad8));
+}
+
+// The spool of this worker. One without a name, as whom nobody could come back, takes the
+// first of its machine's that no process has, and is then the worker that had it.
+absl::StatusOr<std::unique_ptr<agent::Spool>> OpenSpool(const AgentCommandOptions& options,
+                                                        const v1::Hello& self) {
+  const auto open = [&](const std::string& name) {
+    return agent::Spool::Open(absl::StrCat(options.state_folder, "/", name, ".spool"), self,
+                              options.spool_bytes);
+  };
+  if (!options.name.empty()) {
+    return open(absl::StrReplaceAll(options.name, {{"%", "%25"}, {"/", "%2F"}}));
+  }
+  for (int number = 0;; ++number) {
+    auto spool = open(absl::StrCat(self.host(), "%", number));
+    if (!absl::IsAlreadyExists(spool.status())) return spool;
+  }
 }
 
 // Ends the process without waiting for threads that may be deep in a mini-batch.
@@ -106,11 +127,32 @@ int RunAgentCommand(const AgentCommandOptions& options) {
   about.version = options.version;
   about.slots = options.slots;
 
-  agent::CrashNotes notes(options.state_folder, about.incarnation);
+  v1::Hello self;
+  self.set_worker_id(about.worker_id);
+  self.set_incarnation(about.incarnation);
+  self.set_host(about.host);
+  auto spool = OpenSpool(options, self);
+  if (absl::IsAlreadyExists(spool.status())) {
+    std::fprintf(stderr,
+                 "tpsweep-worker: another process is worker '%s' already (%s); give this one "
+                 "another --name, or another --state\n",
+                 about.worker_id.c_str(), std::string(spool.status().message()).c_str());
+    return 1;
+  }
+  if (spool.ok()) {
+    about.worker_id = (*spool)->self().worker_id();
+    about.incarnation = (*spool)->self().incarnation();
+  } else {
+    Log(LogLevel::kWarning, "spool.unavailable", {{"why", spool.status().message()}});
+  }
+
+  // Of this process, not of the worker that it may have come back as.
+  agent::CrashNotes notes(options.state_folder, self.incarnation());
   about.crashes = notes.found();
 
   trainer::DataSetCache data(options.data_path);
-  agent::Agent agent(about, data, Clock::Real(), &trainer::TrainingRun::Create);
+  agent::Agent agent(about, data, Clock::Real(), &trainer::TrainingRun::Create,
+                     spool.ok() ? spool->get() : nullptr);
   const auto client = agent::CoordinatorClient::Create(options.connection, agent, Clock::Real());
   if (!client.ok()) {
     std::fprintf(stderr, "tpsweep-worker: %s\n", std::string(client.status().message()).c_str());

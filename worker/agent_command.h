@@ -1,6 +1,7 @@
 // `tpsweep-worker --server HOST:PORT`: works for a coordinator until told to stop.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,11 @@ struct AgentCommandOptions {
   std::string name;                    // worker id; empty: host, process id and a random number
   int slots = 1;                       // runs at a time
   std::vector<std::string> data_path;  // folders, first match wins
-  std::string state_folder;            // for notes of crashes; shared by the machine's workers
-  absl::Duration grace;                // what handing back may take
+  // For notes of crashes and, in a folder for each worker, its spool; shared by the machine's
+  // workers.
+  std::string state_folder;
+  int64_t spool_bytes = int64_t{1} << 30;
+  absl::Duration grace;  // what handing back may take
   std::string version;
 };
 

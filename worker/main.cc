@@ -102,8 +102,14 @@ int main(int argc, char** argv) {
       ->check(CLI::Validator(&CheckGrace, "DURATION"))
       ->capture_default_str();
   app.add_option("--state", agent.state_folder,
-                 "Folder where a worker that dies of a fault notes its run; default: "
-                 "tpsweep/worker in the user's state folder");
+                 "Folder where a worker keeps what the server has not acknowledged, to come back "
+                 "with it, and notes the run by which it dies; default: tpsweep/worker in the "
+                 "user's state folder");
+  app.add_option("--spool-bytes", agent.spool_bytes,
+                 "What a worker may keep there; a number of bytes, or 500MiB, 2GiB, ...")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::NonNegativeNumber)
+      ->default_str("1GiB");
   app.add_option("--tls-ca", agent.connection.tls.ca, "PEM file of who may sign the server");
   app.add_option("--tls-cert", agent.connection.tls.cert, "PEM file of this worker's certificate");
   app.add_option("--tls-key", agent.connection.tls.key, "PEM file of this worker's key");

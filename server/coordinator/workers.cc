@@ -113,6 +113,8 @@ absl::StatusOr<SessionId> Coordinator::Connect(const v1::Hello& hello,
     welcome.set_server_version(options_.version);
     worker.link->Send(std::move(message));
 
+    // First: such an attempt is not sent again.
+    for (const v1::Crash& crash : hello.crashes()) TakeCrash(crash, change);
     std::set<std::string> held(hello.held_attempts().begin(), hello.held_attempts().end());
     for (const std::string& attempt : held) {
       if (worker.attempts.contains(attempt)) {
@@ -134,7 +136,6 @@ absl::StatusOr<SessionId> Coordinator::Connect(const v1::Hello& hello,
         if (IsPaused(lease)) Send(worker, MakeAck(lease, v1::DIRECTIVE_PAUSE));
       }
     }
-    for (const v1::Crash& crash : hello.crashes()) TakeCrash(crash, change);
     Schedule(change);
     Publish(std::move(change));
   }

@@ -12,6 +12,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "common/mutex.h"
 #include "tests/integration/cluster.h"
 
@@ -89,9 +90,16 @@ TEST(KillStormTest, EveryRunHasOneResultAndTheBitsOfTheUndisturbedStudy) {
     attempts += run.attempt();
   }
   EXPECT_EQ(results.size(), static_cast<size_t>(runs));
-  EXPECT_GT(attempts, runs) << "the storm has missed";
-  std::cout << runs << " runs in " << attempts << " attempts; " << kills_of_study << " of " << kills
-            << " kills while the study ran\n";
+  int64_t taken_up = 0;
+  for (int i = 0; i < kWorkers; ++i) {
+    const std::string log = cluster.worker(absl::StrCat("w", i)).Errors();
+    taken_up += static_cast<int64_t>(
+                    std::vector<std::string>(absl::StrSplit(log, "attempt.taken_up")).size()) -
+                1;
+  }
+  EXPECT_GT(taken_up, 0) << "the storm has missed";
+  std::cout << runs << " runs in " << attempts << " attempts, taken up again " << taken_up
+            << " times; " << kills_of_study << " of " << kills << " kills while the study ran\n";
 
   EXPECT_EQ(cluster.Numbers(study),
             cluster.Undisturbed(ShortRuns("", runs, epochs), absl::Minutes(20)));

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
-#include "common/sha256.h"
 #include "worker/agent/crash_notes.h"
 
 namespace tpsweep::agent {
@@ -25,8 +24,16 @@ absl::Duration FromProto(const google::protobuf::Duration& duration) {
 
 }  // namespace
 
-Agent::Agent(AgentOptions options, trainer::DataSetCache& data, Clock& clock, CreateRun create_run)
-    : options_(std::move(options)), data_(data), clock_(clock), create_run_(std::move(create_run)) {
+Agent::Agent(AgentOptions options, trainer::DataSetCache& data, Clock& clock, CreateRun create_run,
+             Spool* spool)
+    : options_(std::move(options)),
+      data_(data),
+      clock_(clock),
+      create_run_(std::move(create_run)),
+      spool_(spool) {
+  if (spool_ != nullptr) {
+    for (SpooledAttempt& spooled : spool_->TakeUp()) TakeUp(std::move(spooled));
+  }
   for (int i = 0; i < options_.slots; ++i) threads_.emplace_back([this] { WorkInSlot(); });
 }
 
@@ -88,12 +95,22 @@ void Agent::Disconnect() {
 }
 
 std::optional<v1::WorkerMessage> Agent::Next() {
+  for (;;) {
+    std::shared_ptr<HeldAttempt> to_read;
+    if (std::optional<v1::WorkerMessage> message = WaitForNext(to_read)) return message;
+    if (to_read == nullptr) return std::nullopt;
+    ReadFromSpool(to_read);
+  }
+}
+
+std::optional<v1::WorkerMessage> Agent::WaitForNext(std::shared_ptr<HeldAttempt>& to_read) {
   MutexLock lock(mu_);
   while (is_connected_) {
     if (!is_welcome_) {
       sender_.Wait(mu_);
       continue;
     }
+    if (to_read = ToRead(); to_read != nullptr) return std::nullopt;
     std::optional<v1::WorkerMessage> message = Pending();
     const absl::Duration now = clock_.Elapsed();
     const absl::Duration heartbeat_due = last_said_ + heartbeat_interval_;
@@ -123,38 +140,52 @@ std::optional<v1::WorkerMessage> Agent::Pending() {
   return std::nullopt;
 }
 
+std::shared_ptr<HeldAttempt> Agent::ToRead() {
+  for (auto& [name, attempt] : held_) {
+    if (attempt->WantsReading(options_.buffer_bytes / 2)) return attempt;
+  }
+  return nullptr;
+}
+
 int Agent::FreeSlots() const {
   if (is_draining_) return 0;
   return std::max(0, options_.slots - num_training_ - static_cast<int>(queue_.size()));
 }
 
 void Agent::Receive(const v1::ServerMessage& message) {
-  MutexLock lock(mu_);
-  switch (message.message_case()) {
-    case v1::ServerMessage::kWelcome:
-      is_welcome_ = was_welcome_ = true;
-      // A server's mistake must not become a flood of heartbeats.
-      heartbeat_interval_ =
-          std::max(FromProto(message.welcome().heartbeat_interval()), absl::Milliseconds(10));
-      last_said_ = clock_.Elapsed();
-      break;
-    case v1::ServerMessage::kLease:
-      TakeLease(message.lease());
-      break;
-    case v1::ServerMessage::kAck:
-      TakeAck(message.ack());
-      break;
-    case v1::ServerMessage::MESSAGE_NOT_SET:
-      break;
+  std::shared_ptr<HeldAttempt> dropped;
+  {
+    MutexLock lock(mu_);
+    switch (message.message_case()) {
+      case v1::ServerMessage::kWelcome:
+        is_welcome_ = was_welcome_ = true;
+        // A server's mistake must not become a flood of heartbeats.
+        heartbeat_interval_ =
+            std::max(FromProto(message.welcome().heartbeat_interval()), absl::Milliseconds(10));
+        last_said_ = clock_.Elapsed();
+        break;
+      case v1::ServerMessage::kLease:
+        TakeLease(message.lease());
+        break;
+      case v1::ServerMessage::kAck:
+        dropped = TakeAck(message.ack());
+        // Else the slot does what is left to do.
+        if (dropped != nullptr && dropped->is_in_slot()) dropped = nullptr;
+        break;
+      case v1::ServerMessage::MESSAGE_NOT_SET:
+        break;
+    }
+    NotifyAll();
   }
-  NotifyAll();
+  if (dropped != nullptr && dropped->spool() != nullptr) dropped->spool()->Remove();
 }
 
 void Agent::TakeLease(const v1::Lease& lease) {
   --free_slots_said_;  // as the server counts
   auto [entry, is_new] = held_.try_emplace(lease.attempt());
   if (!is_new) return;
-  entry->second = std::make_shared<HeldAttempt>(lease);
+  entry->second =
+      std::make_shared<HeldAttempt>(lease, spool_ == nullptr ? nullptr : spool_->Make(lease));
   if (is_draining_) {
     entry->second->Complete(v1::ATTEMPT_OUTCOME_PREEMPTED, "the worker was told to stop");
   } else {
@@ -162,124 +193,35 @@ void Agent::TakeLease(const v1::Lease& lease) {
   }
 }
 
-void Agent::TakeAck(const v1::Ack& ack) {
+std::shared_ptr<HeldAttempt> Agent::TakeAck(const v1::Ack& ack) {
   const auto entry = held_.find(ack.attempt());
-  if (entry == held_.end()) return;
-  HeldAttempt& attempt = *entry->second;
+  if (entry == held_.end()) return nullptr;
+  const std::shared_ptr<HeldAttempt> held = entry->second;
+  HeldAttempt& attempt = *held;
+  const bool was_damaged = attempt.is_damaged();
   attempt.Acknowledge(ack);
+  if (attempt.is_damaged() && !was_damaged) {
+    Log(LogLevel::kWarning, "spool.damaged",
+        {{"attempt", ack.attempt()}, {"why", attempt.completion()->message()}});
+    std::erase(queue_, held);
+  }
   if (ack.directive() == v1::DIRECTIVE_STOP) attempt.RequestStop(Why::kCancelled);
   if (ack.directive() == v1::DIRECTIVE_PAUSE) attempt.RequestStop(Why::kPaused);
   const bool is_abandoned = ack.directive() == v1::DIRECTIVE_ABANDON;
   if (is_abandoned) Log(LogLevel::kWarning, "attempt.abandoned", {{"attempt", ack.attempt()}});
   if (is_abandoned || ack.completed()) {
     attempt.RequestStop(Why::kAbandoned);
-    std::erase(queue_, entry->second);
+    std::erase(queue_, held);
     held_.erase(entry);
+    return held;
   }
+  return nullptr;
 }
 
 void Agent::Drain() {
   MutexLock lock(mu_);
   is_draining_ = true;
   for (auto& [name, attempt] : held_) attempt->RequestStop(Why::kWorkerStops);
-  NotifyAll();
-}
-
-// --- checkpoints ------------------------------------------------------------
-
-std::optional<Agent::Transfer> Agent::NextTransfer() {
-  MutexLock lock(mu_);
-  while (is_connected_) {
-    if (is_welcome_) {
-      for (auto& [name, wanted] : wanted_) {
-        if (wanted.is_given || wanted.result) continue;
-        wanted.is_given = true;
-        return wanted.download;
-      }
-      for (auto& [name, attempt] : held_) {
-        if (std::optional<Upload> upload = attempt->NextUpload()) return *std::move(upload);
-      }
-    }
-    transfer_.Wait(mu_);
-  }
-  return std::nullopt;
-}
-
-void Agent::Uploaded(const Upload& upload, const absl::Status& status) {
-  if (!status.ok()) {
-    Log(LogLevel::kWarning, "checkpoint.not_kept",
-        {{"attempt", upload.attempt}, {"why", status.message()}});
-  }
-  MutexLock lock(mu_);
-  const auto entry = held_.find(upload.attempt);
-  if (entry == held_.end()) return;
-  entry->second->UploadEnded(upload.about.number(), status.ok());
-  NotifyAll();
-}
-
-void Agent::Receive(const Download& download, Downloaded result) {
-  MutexLock lock(mu_);
-  const auto entry = wanted_.find(download.attempt());
-  if (entry == wanted_.end()) return;  // not any more
-  entry->second.result = std::move(result);
-  NotifyAll();
-}
-
-Agent::Downloaded Agent::Fetch(HeldAttempt& attempt, const Download& download) {
-  MutexLock lock(mu_);
-  Wanted& wanted = wanted_[attempt.name()];
-  wanted.download = download;
-  NotifyAll();
-  while (!wanted.result && !attempt.stop_requested() && !is_closing_) waiting_.Wait(mu_);
-  Downloaded result = wanted.result
-                          ? *std::move(wanted.result)
-                          : Downloaded{absl::CancelledError("stopped before it began"), {}, {}};
-  wanted_.erase(attempt.name());
-  return result;
-}
-
-absl::StatusOr<int64_t> Agent::Restore(HeldAttempt& attempt, TrainingRun& run) {
-  if (!attempt.lease().has_checkpoint()) return 0;
-  Download download;
-  download.set_attempt(attempt.name());
-  for (;;) {
-    const Downloaded got = Fetch(attempt, download);
-    const bool is_damaged = absl::IsDataLoss(got.status) && got.checkpoint.has_value();
-    if (!got.status.ok() && !is_damaged) return got.status;
-    if (!got.checkpoint) {
-      Log(LogLevel::kWarning, "attempt.begins_again", {{"attempt", attempt.name()}});
-      return 0;
-    }
-    absl::Status restored = got.status;
-    if (restored.ok() && Sha256Hex(got.bytes) != got.checkpoint->sha256()) {
-      restored = absl::DataLossError("its bytes have another digest");
-    }
-    if (restored.ok()) restored = run.Restore(got.bytes);
-    if (restored.ok()) {
-      MutexLock lock(mu_);
-      attempt.GoOnFrom(*got.checkpoint);
-      return got.checkpoint->epoch();
-    }
-    Log(LogLevel::kWarning, "checkpoint.rejected",
-        {{"attempt", attempt.name()}, {"why", restored.message()}});
-    download.set_rejected_sha256(got.checkpoint->sha256());
-    download.set_reason(std::string(restored.message()));
-  }
-}
-
-bool Agent::IsCheckpointWaiting(const HeldAttempt& attempt) {
-  MutexLock lock(mu_);
-  return attempt.has_checkpoint_waiting();
-}
-
-void Agent::SaveCheckpoint(HeldAttempt& attempt, const TrainingRun& run, int64_t epoch) {
-  auto bytes = std::make_shared<const std::string>(run.Checkpoint());
-  v1::Checkpoint about;
-  about.set_epoch(epoch);
-  about.set_bytes(static_cast<int64_t>(bytes->size()));
-  about.set_sha256(Sha256Hex(*bytes));
-  MutexLock lock(mu_);
-  attempt.Add(std::move(about), std::move(bytes));
   NotifyAll();
 }
 
@@ -306,18 +248,27 @@ void Agent::WorkInSlot() {
       attempt = std::move(queue_.front());
       queue_.pop_front();
       ++num_training_;
+      attempt->set_in_slot(true);
     }
     Log(LogLevel::kInfo, "attempt.started", {{"attempt", attempt->name()}});
     const CrashSubject subject(attempt->name());
+    if (attempt->spool() != nullptr) attempt->spool()->Begin();
     const Ending ending = Train(*attempt);
     Log(LogLevel::kInfo, "attempt.ended",
         {{"attempt", attempt->name()},
          {"outcome", v1::AttemptOutcome_Name(ending.outcome)},
          {"message", ending.message}});
-    MutexLock lock(mu_);
-    --num_training_;
-    attempt->Complete(ending.outcome, ending.message);
-    NotifyAll();
+    SpoolTheEnd(*attempt, ending);
+    bool is_dropped = false;
+    {
+      MutexLock lock(mu_);
+      --num_training_;
+      attempt->Complete(ending.outcome, ending.message);
+      attempt->set_in_slot(false);
+      is_dropped = !held_.contains(attempt->name());
+      NotifyAll();
+    }
+    if (is_dropped && attempt->spool() != nullptr) attempt->spool()->Remove();
   }
 }
 
@@ -353,22 +304,24 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
   if (!attempt.stop_requested()) {
     const absl::Duration interval = FromProto(attempt.lease().checkpoint_interval());
     absl::Duration due = clock_.Elapsed() + interval;
-    const absl::Duration limit = attempt.lease().has_time_left()
-                                     ? clock_.Elapsed() + FromProto(attempt.lease().time_left())
-                                     : absl::InfiniteDuration();
+    if (attempt.lease().has_time_left()) {
+      attempt.set_deadline(clock_.Elapsed() + FromProto(attempt.lease().time_left()));
+    }
     // Asked before every mini-batch: where a checkpoint can be made.
     const int64_t rung = attempt.lease().pause_after_epoch();
     const auto stop = [&] {
       if (attempt.stop_requested()) return true;
       const bool is_at_rung = rung > 0 && epoch >= rung;
-      if (is_at_rung || clock_.Elapsed() >= limit) {
+      if (is_at_rung || clock_.Elapsed() >= attempt.deadline()) {
         MutexLock lock(mu_);
         attempt.RequestStop(is_at_rung ? Why::kPaused : Why::kTimeIsUp);
         return true;
       }
       if (interval > absl::ZeroDuration() && clock_.Elapsed() >= due) {
         due += interval;
-        if (has_trained && !IsCheckpointWaiting(attempt)) SaveCheckpoint(attempt, *run, epoch);
+        if (has_trained && !IsCheckpointUnderWay(attempt)) {
+          WriteToSpool(attempt, SaveCheckpoint(attempt, *run, epoch));
+        }
       }
       has_trained = true;
       return false;
@@ -403,15 +356,6 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
     default:
       return {v1::ATTEMPT_OUTCOME_PREEMPTED, "the worker was told to stop"};
   }
-}
-
-void Agent::Record(HeldAttempt& attempt, const v1::Measurement& measurement) {
-  MutexLock lock(mu_);
-  while (attempt.buffered_bytes() >= options_.buffer_bytes && !attempt.stop_requested()) {
-    waiting_.Wait(mu_);
-  }
-  attempt.Add(measurement);
-  sender_.NotifyAll();
 }
 
 }  // namespace tpsweep::agent

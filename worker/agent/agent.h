@@ -10,7 +10,8 @@
 //   a third:        while (t = agent.NextTransfer()) put or get the checkpoint t
 //   stream lost:    agent.Disconnect(); join the other threads; begin again
 //
-// While the server is away what is trained goes on.
+// While the server is away what is trained goes on; with a spool also what the process
+// before held.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,7 @@
 #include "common/mutex.h"
 #include "tpsweep/v1/worker_service.pb.h"
 #include "worker/agent/held_attempt.h"
+#include "worker/agent/spool.h"
 #include "worker/trainer/data/data_set.h"
 #include "worker/trainer/run/training_run.h"
 
@@ -42,7 +44,8 @@ struct AgentOptions {
   std::string host;
   std::string version;
   int slots = 1;  // runs at a time
-  // Unacknowledged measurements of one run beyond which it waits for the server.
+  // Unacknowledged measurements of one run that are held in memory. Beyond them it writes to
+  // the spool; without one it waits for the server.
   int64_t buffer_bytes = int64_t{8} << 20;
   // What has crashed a worker here before (crash_notes.h), to be told to the server.
   std::vector<v1::Crash> crashes{};
@@ -54,8 +57,9 @@ class Agent {
   using CreateRun = std::function<absl::StatusOr<std::unique_ptr<trainer::TrainingRun>>(
       const v1::TrainingSpec&, trainer::DataSetCache&)>;
 
-  // `data` and `clock` must outlive the agent.
-  Agent(AgentOptions options, trainer::DataSetCache& data, Clock& clock, CreateRun create_run);
+  // All must outlive the agent. Takes up what is in `spool`, which may be null.
+  Agent(AgentOptions options, trainer::DataSetCache& data, Clock& clock, CreateRun create_run,
+        Spool* spool = nullptr);
   // Stops what is trained at its next mini-batch, and waits for that.
   ~Agent();
   Agent(const Agent&) = delete;
@@ -107,20 +111,41 @@ class Agent {
   // done there. An error: that could not be found out.
   absl::StatusOr<int64_t> Restore(HeldAttempt& attempt, trainer::TrainingRun& run);
   Downloaded Fetch(HeldAttempt& attempt, const Download& download);
-  void SaveCheckpoint(HeldAttempt& attempt, const trainer::TrainingRun& run, int64_t epoch);
-  bool IsCheckpointWaiting(const HeldAttempt& attempt);
+  std::optional<Upload> SaveCheckpoint(HeldAttempt& attempt, const trainer::TrainingRun& run,
+                                       int64_t epoch);
+  // One is on its way to the server.
+  bool IsCheckpointUnderWay(const HeldAttempt& attempt);
 
+  // The spool (agent_spool.cc). Its files are read and written without the lock.
+  // Begins with what a process before held.
+  void TakeUp(SpooledAttempt spooled);
+  // Waits until there is room for a measurement, or moves what is in memory to the spool.
+  void MakeRoom(HeldAttempt& attempt);
+  // The measurements so far and `checkpoint`, which was made after them. False: it could not.
+  bool WriteToSpool(HeldAttempt& attempt, const std::optional<Upload>& checkpoint);
+  // Its training is over: writes what no server is there to take.
+  void SpoolTheEnd(HeldAttempt& attempt, const Ending& ending);
+  // What is to be said next.
+  void ReadFromSpool(const std::shared_ptr<HeldAttempt>& attempt);
+  void HandBackDamaged(HeldAttempt& attempt, const absl::Status& why);
+
+  // The next thing to say; or nothing, and what is to be read first, or that it is over.
+  std::optional<v1::WorkerMessage> WaitForNext(std::shared_ptr<HeldAttempt>& to_read);
   void TakeLease(const v1::Lease& lease) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void TakeAck(const v1::Ack& ack) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The attempt that is no longer held, if there is one.
+  std::shared_ptr<HeldAttempt> TakeAck(const v1::Ack& ack) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int FreeSlots() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // What is to be said now, heartbeats aside.
   std::optional<v1::WorkerMessage> Pending() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // An attempt that has something to say which is on disk.
+  std::shared_ptr<HeldAttempt> ToRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void NotifyAll();
 
   const AgentOptions options_;
   trainer::DataSetCache& data_;
   Clock& clock_;
   const CreateRun create_run_;
+  Spool* const spool_;
 
   Mutex mu_;
   CondVar sender_;    // there may be something to say

@@ -5,26 +5,32 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "tpsweep/v1/worker_service.pb.h"
+#include "worker/agent/backlog.h"
+#include "worker/agent/spool.h"
 
 namespace tpsweep::agent {
 
 // Not thread-safe, except for stop_requested.
 class HeldAttempt {
  public:
-  explicit HeldAttempt(v1::Lease lease);
+  // `spool` may be null: then all is in memory.
+  explicit HeldAttempt(v1::Lease lease, std::unique_ptr<AttemptSpool> spool = nullptr);
+  // Of a process that is gone.
+  explicit HeldAttempt(SpooledAttempt spooled);
 
   const std::string& name() const { return lease_.attempt(); }
   const v1::Lease& lease() const { return lease_; }
-  // Measurements that are not acknowledged, and what they take in memory.
-  int64_t num_unacknowledged() const { return static_cast<int64_t>(unacknowledged_.size()); }
-  int64_t buffered_bytes() const { return buffered_bytes_; }
+  // May be used without the lock that guards this; by one thread (spool.h).
+  AttemptSpool* spool() const { return spool_.get(); }
+  // The measurements that are not acknowledged.
+  Backlog& backlog() { return backlog_; }
 
   // The training is to end at its next mini-batch.
   bool stop_requested() const { return stop_requested_.load(std::memory_order_relaxed); }
@@ -37,13 +43,21 @@ class HeldAttempt {
   Why why_stopped() const { return why_stopped_; }
 
   // It goes on from `checkpoint`, after its measurement.
-  void GoOnFrom(const v1::Checkpoint& checkpoint) { last_sequence_ = checkpoint.sequence(); }
+  void GoOnFrom(const v1::Checkpoint& checkpoint) { backlog_.BeginAfter(checkpoint.sequence()); }
+  // Of the process before: the bytes of the checkpoint that the lease names. Once.
+  std::shared_ptr<const std::string> TakeOwnCheckpoint() { return std::move(own_checkpoint_); }
 
   void Add(const v1::Measurement& measurement);
   // The state of the run after what was added so far; takes the place of one that has
   // not been said yet. Sets its number and sequence.
   void Add(v1::Checkpoint about, std::shared_ptr<const std::string> bytes);
   void Complete(v1::AttemptOutcome outcome, absl::string_view message);
+  // What that will say.
+  v1::Completion MakeCompletion(v1::AttemptOutcome outcome, absl::string_view message) const;
+  const std::optional<v1::Completion>& completion() const { return completion_; }
+  // What it holds is damaged: it cannot go on. Hands it back without, and takes nothing more.
+  void HandBackDamaged(absl::string_view why);
+  bool is_damaged() const { return is_damaged_; }
 
   // The checkpoint whose bytes are to be put now, if there is one; it is given once
   // for each stream, and until its bytes are there nothing that follows it is said.
@@ -53,7 +67,8 @@ class HeldAttempt {
     std::shared_ptr<const std::string> bytes;
   };
   std::optional<Upload> NextUpload();
-  bool has_checkpoint_waiting() const { return checkpoint_.has_value(); }
+  // The one that waits to be recorded.
+  std::optional<Upload> WaitingCheckpoint() const;
   // Its bytes are there, or cannot be put: then there is no such checkpoint.
   void UploadEnded(int64_t number, bool is_there);
 
@@ -66,11 +81,21 @@ class HeldAttempt {
   void Reconnect();
 
   // The next Report, or the Completion once everything else has been sent.
-  // Nothing: all was said.
+  // Nothing: all was said, or is not in memory.
   std::optional<v1::WorkerMessage> NextMessage();
 
+  // A slot works on it: what is on disk is the slot's.
+  bool is_in_slot() const { return is_in_slot_; }
+  void set_in_slot(bool is_in_slot) { is_in_slot_ = is_in_slot; }
+  // When its time is up, on the agent's clock. For the slot only.
+  absl::Duration deadline() const { return deadline_; }
+  void set_deadline(absl::Duration deadline) { deadline_ = deadline; }
+
+  // Has something to say that is on disk only, and memory for it.
+  bool WantsReading(int64_t bytes) const { return may_send_ && backlog_.WantsReading(bytes); }
+
  private:
-  struct WaitingCheckpoint {
+  struct Checkpoint {
     v1::Checkpoint about;
     std::shared_ptr<const std::string> bytes;
     // On this stream:
@@ -79,22 +104,22 @@ class HeldAttempt {
     bool is_said = false;
   };
 
-  // How many of the unacknowledged measurements may be said now.
-  int64_t NumSayable() const;
-
   const v1::Lease lease_;
+  const std::unique_ptr<AttemptSpool> spool_;
+  std::shared_ptr<const std::string> own_checkpoint_;
   std::atomic<bool> stop_requested_ = false;
   Why why_stopped_ = Why::kWorkerStops;
 
-  std::deque<v1::Measurement> unacknowledged_;  // in order of sequence
-  int64_t buffered_bytes_ = 0;
-  int64_t num_sent_ = 0;  // of the unacknowledged ones, on this stream
-  int64_t last_sequence_ = 0;
-  std::optional<WaitingCheckpoint> checkpoint_;
+  Backlog backlog_;
+  int64_t said_ = 0;  // the last measurement that was sent on this stream
+  std::optional<Checkpoint> checkpoint_;
   int64_t num_checkpoints_ = 0;
   bool may_send_ = true;
   std::optional<v1::Completion> completion_;
   bool completion_sent_ = false;
+  bool is_damaged_ = false;
+  bool is_in_slot_ = false;
+  absl::Duration deadline_ = absl::InfiniteDuration();
 };
 
 }  // namespace tpsweep::agent

@@ -66,17 +66,17 @@ TEST(HeldAttemptTest, SaysEachMeasurementOnceAndThenTheCompletion) {
 TEST(HeldAttemptTest, AcknowledgedMeasurementsLeaveTheMemory) {
   HeldAttempt attempt = MakeAttempt();
   for (int i = 1; i <= 4; ++i) attempt.Add(MakeMeasurement(i, 100));
-  EXPECT_GT(attempt.buffered_bytes(), 3200);
+  EXPECT_GT(attempt.backlog().bytes(), 3200);
   EXPECT_THAT(Said(attempt), ElementsAre(1, 2, 3, 4));
   attempt.Acknowledge(Durable(3));
-  EXPECT_EQ(attempt.num_unacknowledged(), 1);
+  EXPECT_EQ(attempt.backlog().size(), 1);
   attempt.Add(MakeMeasurement(5));
   EXPECT_THAT(Said(attempt), ElementsAre(5));
   attempt.Acknowledge(Durable(2));  // late, and nothing new
-  EXPECT_EQ(attempt.num_unacknowledged(), 2);
+  EXPECT_EQ(attempt.backlog().size(), 2);
   attempt.Acknowledge(Durable(99));
-  EXPECT_EQ(attempt.num_unacknowledged(), 0);
-  EXPECT_EQ(attempt.buffered_bytes(), 0);
+  EXPECT_EQ(attempt.backlog().size(), 0);
+  EXPECT_EQ(attempt.backlog().bytes(), 0);
 }
 
 TEST(HeldAttemptTest, OnANewStreamWaitsForTheServerAndSaysAllAgain) {

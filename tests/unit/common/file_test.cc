@@ -52,6 +52,17 @@ TEST_F(FileTest, AFailedWriteLeavesTheOldFileAndNoScratchFile) {
   EXPECT_EQ(CountFiles(), 1);
 }
 
+TEST_F(FileTest, WritesFromAnOffsetToWhatIsThenTheEnd) {
+  TP_ASSERT_OK(WriteFileFrom(Path("x"), 0, "0123456789"));
+  TP_ASSERT_OK(WriteFileFrom(Path("x"), 4, "ab"));
+  TP_ASSERT_OK(SyncFile(Path("x")));
+  EXPECT_THAT(ReadFile(Path("x")), IsOkAndHolds(std::string("0123ab")));
+  TP_ASSERT_OK(WriteFileFrom(Path("x"), 0, ""));
+  EXPECT_THAT(ReadFile(Path("x")), IsOkAndHolds(std::string()));
+  EXPECT_THAT(WriteFileFrom(Path("no/x"), 0, "a"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(SyncFile(Path("y")), StatusIs(absl::StatusCode::kNotFound));
+}
+
 TEST_F(FileTest, AMissingFolderIsNamed) {
   EXPECT_THAT(WriteFileAtomically(Path("no/x"), "new"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr(Path("no/x"))));
