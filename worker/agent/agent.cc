@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "worker/agent/crash_notes.h"
+#include "worker/agent/thread_time.h"
 
 namespace tpsweep::agent {
 namespace {
@@ -272,6 +273,11 @@ void Agent::WorkInSlot() {
   }
 }
 
+int Agent::ShareOfSlots() {
+  MutexLock lock(mu_);
+  return std::max(1, options_.slots / std::max(1, num_training_));
+}
+
 // One run that goes wrong must not take the others with it: whatever a library
 // throws (out of memory above all) ends as a failed attempt.
 Agent::Ending Agent::Train(HeldAttempt& attempt) {
@@ -326,8 +332,16 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
       has_trained = true;
       return false;
     };
+    ThreadTime thread_time(clock_);
+    const auto threads = [&] {
+      const int share = ShareOfSlots();
+      thread_time.Set(share);
+      return share;
+    };
     result = run->Train([&](const v1::Measurement& m) { Record(attempt, m); }, stop,
-                        [&epoch] { ++epoch; });
+                        [&epoch] { ++epoch; }, threads);
+    const int fixed = attempt.lease().training().threads_per_run();
+    attempt.set_mean_threads(fixed > 0 ? fixed : thread_time.Mean());
   }
   switch (result.end) {
     case TrainingRun::End::kCompleted:

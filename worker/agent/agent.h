@@ -104,6 +104,8 @@ class Agent {
   };
 
   void WorkInSlot();
+  // Threads for a run that is trained: the slots that no run needs are shared.
+  int ShareOfSlots();
   Ending Train(HeldAttempt& attempt);
   Ending TrainUnguarded(HeldAttempt& attempt);
   void Record(HeldAttempt& attempt, const v1::Measurement& measurement);

@@ -87,6 +87,7 @@ v1::Completion HeldAttempt::MakeCompletion(v1::AttemptOutcome outcome,
   completion.set_outcome(outcome);
   completion.set_message(Portable(message));
   completion.set_last_sequence(backlog_.last());
+  completion.set_mean_threads(mean_threads_);
   return completion;
 }
 

@@ -90,6 +90,8 @@ class HeldAttempt {
   // When its time is up, on the agent's clock. For the slot only.
   absl::Duration deadline() const { return deadline_; }
   void set_deadline(absl::Duration deadline) { deadline_ = deadline; }
+  // On how many threads it was trained; for its completion.
+  void set_mean_threads(double threads) { mean_threads_ = threads; }
 
   // Has something to say that is on disk only, and memory for it.
   bool WantsReading(int64_t bytes) const { return may_send_ && backlog_.WantsReading(bytes); }
@@ -120,6 +122,7 @@ class HeldAttempt {
   bool is_damaged_ = false;
   bool is_in_slot_ = false;
   absl::Duration deadline_ = absl::InfiniteDuration();
+  double mean_threads_ = 0;
 };
 
 }  // namespace tpsweep::agent

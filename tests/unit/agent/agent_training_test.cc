@@ -86,6 +86,20 @@ TEST_F(AgentTrainingTest, TrainsSideBySideWithTheSameResult) {
   EXPECT_EQ(Losses("a/attempts/1"), Losses("b/attempts/1"));
 }
 
+TEST_F(AgentTrainingTest, ARunHasTheSlotsThatNoOtherNeedsAsThreads) {
+  v1::TrainingSpec spec = SmallSpec("dtp");
+  spec.set_threads_per_run(0);
+  Lease("alone/attempts/1", spec);
+  ListenUntilEnded(1);
+  EXPECT_GT(completions_["alone/attempts/1"].mean_threads(), 1);
+  EXPECT_LE(completions_["alone/attempts/1"].mean_threads(), 2);
+  spec.set_threads_per_run(3);
+  Lease("fixed/attempts/1", spec);
+  ListenUntilEnded(2);
+  EXPECT_EQ(completions_["fixed/attempts/1"].mean_threads(), 3);
+  EXPECT_EQ(Losses("fixed/attempts/1"), Losses("alone/attempts/1"));
+}
+
 TEST_F(AgentTrainingTest, ARunThatDivergesIsInfeasible) {
   v1::TrainingSpec spec = SmallSpec("bp");
   spec.mutable_network()->set_activation(v1::ACTIVATION_LINEAR);

@@ -63,7 +63,8 @@ class Script {
 
     Result Train(const std::function<void(const v1::Measurement&)>& report,
                  const std::function<bool()>& stop,
-                 const std::function<void()>& epoch_done) override {
+                 const std::function<void()>& epoch_done,
+                 const std::function<int()>& /*threads*/) override {
       for (;;) {
         if (stop()) return script_.Stopped();
         switch (script_.NextStep()) {
