@@ -35,6 +35,11 @@ class EmptyRun final : public TrainingRun {
     return CheckIdentity(file, spec_, "");
   }
 
+  absl::Status Inherit(absl::string_view checkpoint) override {
+    TP_ASSIGN_OR_RETURN(const SafetensorsFile file, ParseSafetensors(checkpoint, "checkpoint"));
+    return CheckKinship(file, spec_, "");
+  }
+
  private:
   const v1::TrainingSpec spec_;
 };
