@@ -66,6 +66,8 @@ Json TrialJson(const v1::Trial& trial) {
   return {{"trial", trial.number()},
           {"state", StateText(trial.state())},
           {"source", trial.source()},
+          {"parent", trial.has_fork() ? Json(trial.fork().parent()) : Json()},
+          {"born_at_epoch", trial.fork().epoch()},
           {"parameters", ParametersJson(trial)},
           {"objective", trial.has_objective() ? Json(trial.objective()) : Json()},
           {"further_objectives", list(trial.further_objectives())},

@@ -87,6 +87,13 @@ Cell SecondsCell(const std::optional<Spread>& seconds) {
   return {absl::StrFormat("%.1f", seconds->mean), seconds->mean};
 }
 
+// "5 after 3": trial and epoch from which it went on.
+Cell ParentCell(const v1::Trial& trial) {
+  if (!trial.has_fork()) return {"-", nullptr};
+  return {absl::StrCat(trial.fork().parent(), " after ", trial.fork().epoch()),
+          trial.fork().parent()};
+}
+
 bool HasScheduler(const v1::StudySpec& spec) {
   const v1::Scheduler& scheduler = spec.search().scheduler();
   return scheduler.algorithm_case() != v1::Scheduler::kNone &&
@@ -146,6 +153,8 @@ Listing TrialTable(const StudyResults& results) {
   listing.columns.push_back({"state", "state"});
   const bool has_rungs = HasScheduler(results.study.spec());
   if (has_rungs) listing.columns.push_back({"epochs", "epochs", Align::kRight});
+  const bool has_parents = results.study.spec().search().scheduler().has_pbt();
+  if (has_parents) listing.columns.push_back({"parent", "parent", Align::kRight});
   for (const std::string& name : metrics) listing.columns.push_back({name, name});
   listing.columns.push_back({"seconds", "seconds", Align::kRight});
   for (const TrialResults& trial : results.trials) {
@@ -154,6 +163,7 @@ Listing TrialTable(const StudyResults& results) {
     AddParameterCells(space, trial.trial, row);
     row.push_back(TextCell(TrialStateText(trial)));
     if (has_rungs) row.push_back(CountCell(trial.trial.epochs()));
+    if (has_parents) row.push_back(ParentCell(trial.trial));
     for (const std::string& name : metrics) row.push_back(SpreadCell(SpreadOf(trial, name)));
     row.push_back(SecondsCell(SecondsOf(trial)));
   }

@@ -37,6 +37,15 @@ class Descriptor {
   int fd_;
 };
 
+// Makes the name of a file durable.
+absl::Status SyncFolderOf(const std::string& path) {
+  std::string folder = std::filesystem::path(path).parent_path().string();
+  if (folder.empty()) folder = ".";
+  const Descriptor parent(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (parent.fd() < 0 || fsync(parent.fd()) != 0) return ErrnoStatus("make durable", folder);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes) {
@@ -141,11 +150,19 @@ absl::Status AtomicFile::Commit() {
   if (fsync(fd_) != 0) return ErrnoStatus("make durable", scratch_);
   if (rename(scratch_.c_str(), path_.c_str()) != 0) return ErrnoStatus("rename", path_);
   close(std::exchange(fd_, -1));
-  std::string folder = std::filesystem::path(path_).parent_path().string();
-  if (folder.empty()) folder = ".";
-  const Descriptor parent(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (parent.fd() < 0 || fsync(parent.fd()) != 0) return ErrnoStatus("make durable", folder);
-  return absl::OkStatus();
+  return SyncFolderOf(path_);
+}
+
+absl::Status CopyFile(const std::string& from, const std::string& to) {
+  if (link(from.c_str(), to.c_str()) == 0 || errno == EEXIST) return SyncFolderOf(to);
+  if (errno == ENOENT) return ErrnoStatus("link", from);
+  TP_ASSIGN_OR_RETURN(AtomicFile copy, AtomicFile::Create(to));
+  constexpr int64_t kPart = 1 << 20;
+  for (int64_t offset = 0;; offset += kPart) {
+    TP_ASSIGN_OR_RETURN(const std::string part, ReadFileRange(from, offset, kPart));
+    if (part.empty()) return copy.Commit();
+    TP_RETURN_IF_ERROR(copy.Append(part));
+  }
 }
 
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes) {

@@ -47,6 +47,10 @@ class AtomicFile {
   int fd_;  // -1: committed, or moved away
 };
 
+// Puts the bytes of a file under a second name, durable, unless there is a file already: a
+// link, or a copy where the file system has no links. kNotFound, kUnavailable.
+absl::Status CopyFile(const std::string& from, const std::string& to);
+
 // All of it at once.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view bytes);
 

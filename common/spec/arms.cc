@@ -46,7 +46,8 @@ std::vector<ArmSpec> ArmsOf(const v1::StudySpec& spec) {
 
 int64_t ExpectedRuns(const v1::StudySpec& spec) {
   const v1::Budget& budget = spec.budget();
-  const bool may_end_early = spec.search().racing().min_replicates() > 0 || budget.epochs() > 0 ||
+  const bool may_end_early = spec.search().racing().min_replicates() > 0 ||
+                             spec.search().scheduler().has_pbt() || budget.epochs() > 0 ||
                              budget.core_seconds() > 0 || budget.wall_seconds() > 0;
   if (may_end_early) return -1;
   int64_t trials = 0;

@@ -19,7 +19,8 @@ struct ArmSpec {
 std::vector<ArmSpec> ArmsOf(const v1::StudySpec& spec);
 
 // How many runs the study will have; -1 if that is not known: a race, or a budget of
-// epochs or time, may end it early.
+// epochs or time, may end it early, and how many trials of a population are replaced depends
+// on how they do.
 int64_t ExpectedRuns(const v1::StudySpec& spec);
 
 }  // namespace tpsweep::spec

@@ -120,8 +120,11 @@ class Counter {
   std::vector<int> chosen_;  // index into named; named.size(): another value
 };
 
-// As its message says; a grid has no limit of its own.
-double TrialsOf(const v1::Sampler& sampler) {
+}  // namespace
+
+double GridSize(const Space& space) { return Counter(space).Count(); }
+
+double SamplerTrials(const v1::Sampler& sampler) {
   switch (sampler.sampler_case()) {
     case v1::Sampler::kRandom:
       return static_cast<double>(sampler.random().trials());
@@ -142,14 +145,13 @@ double TrialsOf(const v1::Sampler& sampler) {
   return INFINITY;
 }
 
-}  // namespace
-
-double GridSize(const Space& space) { return Counter(space).Count(); }
-
 int64_t TrialCount(const v1::StudySpec& spec) {
-  double trials = TrialsOf(spec.search().sampler());
+  double trials = SamplerTrials(spec.search().sampler());
   if (!spec.search().repeats() || spec.search().sampler().has_grid()) {
     trials = std::min(trials, GridSize(Space(spec)));
+  }
+  if (spec.search().scheduler().has_pbt()) {
+    trials = std::min(trials, static_cast<double>(spec.search().scheduler().pbt().population()));
   }
   if (spec.budget().trials() > 0) {
     trials = std::min(trials, static_cast<double>(spec.budget().trials()));

@@ -15,8 +15,11 @@ constexpr double kLargestGrid = 1e6;
 // never too small. The space is legal.
 double GridSize(const Space& space);
 
-// The trials of the sampler, but no more than the budget, nor, unless they may be
-// repeated, than there are configurations. `spec` is complete.
+// `trials` of the sampler; infinite for a grid, which has no limit of its own.
+double SamplerTrials(const v1::Sampler& sampler);
+
+// The trials of the sampler, but no more than a population has, nor than the budget, nor, unless
+// they may be repeated, than there are configurations. `spec` is complete.
 int64_t TrialCount(const v1::StudySpec& spec);
 
 }  // namespace tpsweep::spec

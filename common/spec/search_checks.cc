@@ -6,9 +6,11 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/spec/field_path.h"
+#include "common/spec/grid_size.h"
 #include "common/spec/space_checks.h"
 #include "common/spec/text.h"
 
@@ -172,8 +174,9 @@ void CheckImports(const v1::StudySpec& spec, const Space& space, Problems& probl
 
 // The first rung of a scheduler that has rungs, and where it is said.
 struct FirstRung {
-  const char* field;
+  const char* scheduler;
   int64_t epochs;
+  const char* field = "first_epoch";
 };
 std::optional<FirstRung> FirstRungOf(const v1::Scheduler& scheduler) {
   switch (scheduler.algorithm_case()) {
@@ -187,6 +190,8 @@ std::optional<FirstRung> FirstRungOf(const v1::Scheduler& scheduler) {
       return FirstRung{"pasha", scheduler.pasha().first_epoch()};
     case v1::Scheduler::kOneEpoch:
       return FirstRung{"one_epoch", scheduler.one_epoch().first_epoch()};
+    case v1::Scheduler::kPbt:
+      return FirstRung{"pbt", scheduler.pbt().every(), "every"};
     case v1::Scheduler::kNone:
     case v1::Scheduler::ALGORITHM_NOT_SET:
       break;
@@ -194,19 +199,45 @@ std::optional<FirstRung> FirstRungOf(const v1::Scheduler& scheduler) {
   return std::nullopt;
 }
 
+void CheckPopulation(const v1::StudySpec& spec, Problems& problems) {
+  const v1::Search& search = spec.search();
+  if (!search.scheduler().has_pbt()) return;
+  const bool is_perturbed = absl::c_any_of(spec.space(), IsPerturbed);
+  if (!is_perturbed) {
+    problems.Add("search.scheduler.pbt",
+                 "changes real numbers while a network is trained, and no parameter of the space "
+                 "is one (linear or log, and not of the data set)");
+  }
+  if (search.sampler().has_grid()) {
+    problems.Add("search.sampler",
+                 "grid tries every combination, and the population of the scheduler pbt is a "
+                 "sample; use random, sobol or another");
+  } else if (const int64_t population = search.scheduler().pbt().population();
+             SamplerTrials(search.sampler()) < static_cast<double>(population)) {
+    problems.Add("search.scheduler.pbt.population", population, " is more than the ",
+                 NumberText(SamplerTrials(search.sampler())), " of search.sampler.",
+                 SamplerName(spec), ".trials, from which the population comes");
+  }
+  if (search.racing().min_replicates() != 0) {
+    problems.Add("search.racing.min_replicates", search.racing().min_replicates(),
+                 " is not 0 (no race), and the scheduler pbt compares whole trials: those that "
+                 "go on from another begin with all of its replicates");
+  }
+}
+
 void CheckScheduler(const v1::StudySpec& spec, const Space& space, Problems& problems) {
   const v1::Search& search = spec.search();
   const std::optional<FirstRung> first = FirstRungOf(search.scheduler());
   if (first && space.Find("training.epochs")) {
-    problems.Add("space.training.epochs", "is searched, but the scheduler ", first->field,
+    problems.Add("space.training.epochs", "is searched, but the scheduler ", first->scheduler,
                  " decides how many epochs a trial gets; set training.epochs to the most of them");
   } else if (first && first->epochs >= spec.training().epochs()) {
-    problems.Add(absl::StrCat("search.scheduler.", first->field, ".first_epoch"), first->epochs,
-                 " is not below training.epochs, ", spec.training().epochs(),
+    problems.Add(absl::StrCat("search.scheduler.", first->scheduler, ".", first->field),
+                 first->epochs, " is not below training.epochs, ", spec.training().epochs(),
                  ", where the last rung is");
   }
   if (first && spec.further_objectives_size() > 0) {
-    problems.Add("further_objectives", "the scheduler ", first->field,
+    problems.Add("further_objectives", "the scheduler ", first->scheduler,
                  " ranks by one objective, and there are ", spec.further_objectives_size() + 1,
                  "; use scheduler: none, or leave them out");
   }
@@ -241,12 +272,18 @@ void CheckBudget(const v1::StudySpec& spec, const Space& space, Problems& proble
 
 }  // namespace
 
+bool IsPerturbed(const v1::Parameter& parameter) {
+  return (parameter.has_linear() || parameter.has_log()) &&
+         !absl::StartsWith(parameter.path(), "training.dataset.");
+}
+
 void CheckSearch(const v1::StudySpec& spec, const Space& space, Problems& problems) {
   CheckSampler(spec, space, problems);
   CheckPriors(spec, space, problems);
   CheckFirst(spec, space, problems);
   CheckImports(spec, space, problems);
   CheckScheduler(spec, space, problems);
+  CheckPopulation(spec, problems);
   CheckBudget(spec, space, problems);
 }
 

@@ -11,4 +11,8 @@ namespace tpsweep::spec {
 // `spec` has its defaults, and its space is legal.
 void CheckSearch(const v1::StudySpec& spec, const Space& space, Problems& problems);
 
+// Whether the parameter may become another while a network is trained
+// (search.scheduler.pbt): a real number that does not change the data.
+bool IsPerturbed(const v1::Parameter& parameter);
+
 }  // namespace tpsweep::spec

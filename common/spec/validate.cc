@@ -54,9 +54,13 @@ absl::StatusOr<v1::TrainingSpec> Configure(const v1::StudySpec& spec, const v1::
   v1::TrainingSpec training = MakeTraining(
       spec.training(), std::vector(trial.parameters().begin(), trial.parameters().end()), problems);
   TP_RETURN_IF_ERROR(problems.ToStatus());
-  training.set_seed(RunSeed(spec.search().seed(), trial.number(), replicate));
+  training.set_seed(RunSeed(spec.search().seed(), RootOf(trial), replicate));
   if (trial.extended_to() > 0) training.set_epochs(static_cast<int32_t>(trial.extended_to()));
   return training;
+}
+
+int64_t RootOf(const v1::Trial& trial) {
+  return trial.has_fork() ? trial.fork().root() : trial.number();
 }
 
 uint64_t RunSeed(uint64_t study_seed, int64_t trial, int64_t replicate) {

@@ -30,7 +30,11 @@ absl::Status Complete(v1::StudySpec& spec);
 absl::StatusOr<v1::TrainingSpec> Configure(const v1::StudySpec& spec, const v1::Trial& trial,
                                            int64_t replicate);
 
-// The seed of a run, at most 2^53 - 1 so that JSON and YAML carry it exactly.
+// The first trial of its line (Trial.fork); itself, if it goes on from no other.
+int64_t RootOf(const v1::Trial& trial);
+
+// The seed of a run, at most 2^53 - 1 so that JSON and YAML carry it exactly; `trial` is the
+// root of its trial.
 uint64_t RunSeed(uint64_t study_seed, int64_t trial, int64_t replicate);
 
 }  // namespace tpsweep::spec

@@ -72,21 +72,25 @@ const std::optional<Search::Next>& Arm::NextTrial() const {
 
 void Arm::Begin(const v1::Trial& trial) {
   next_.reset();
-  scheduler_->Begin(num_trials());
+  if (trial.has_fork()) {
+    scheduler_->BeginFork(num_trials(), LocalOf(trial.fork().replaces()), trial.fork().epoch());
+  } else {
+    scheduler_->Begin(num_trials());
+  }
   numbers_.push_back(trial.number());
   search_->Add(trial);
 }
 
 void Arm::Wait(const v1::Trial& trial) {
   next_.reset();
-  search_->Tell(LocalOf(trial), trial);
+  search_->Tell(LocalOf(trial.number()), trial);
   // A replicate that had failed, was tried again and came later: the place is taken.
   if (!waiting_.insert(trial.number()).second) return;
-  scheduler_->Wait(LocalOf(trial), trial.rungs().rbegin()->epochs(), Rank(trial));
+  scheduler_->Wait(LocalOf(trial.number()), trial.rungs().rbegin()->epochs(), Rank(trial));
 }
 
 void Arm::GoOn(const v1::Trial& trial, int64_t epochs) {
-  scheduler_->GoOn(LocalOf(trial), epochs);
+  scheduler_->GoOn(LocalOf(trial.number()), epochs);
   waiting_.erase(trial.number());
 }
 
@@ -94,17 +98,17 @@ void Arm::End(const v1::Trial& trial) {
   next_.reset();
   EndScheduled(trial, trial.state() == v1::TRIAL_STATE_INFEASIBLE ||
                           trial.state() == v1::TRIAL_STATE_FAILED);
-  search_->Tell(LocalOf(trial), trial);
+  search_->Tell(LocalOf(trial.number()), trial);
 }
 
 void Arm::EndScheduled(const v1::Trial& trial, bool is_bad) {
-  scheduler_->End(LocalOf(trial), is_bad);
+  scheduler_->End(LocalOf(trial.number()), is_bad);
   waiting_.erase(trial.number());
 }
 
 void Arm::Restore(const v1::Trial& trial, int64_t last_epoch) {
   Begin(trial);
-  Pay(trial.epochs() * trial.replicates());
+  Pay((trial.epochs() - trial.fork().epoch()) * trial.replicates());
   Spend(trial.core_seconds());
   const bool was_extended = trial.extended_to() > 0;
   const int64_t stop = was_extended ? trial.scheduled_epochs() : trial.epochs();
@@ -126,24 +130,32 @@ void Arm::Restore(const v1::Trial& trial, int64_t last_epoch) {
   if (was_extended) EndScheduled(trial, !came_to_stop);
 }
 
+std::optional<Scheduler::Fork> Arm::NextFork() const {
+  const bool is_full = budget_.trials() > 0 && num_trials() >= budget_.trials();
+  std::optional<Scheduler::Fork> next = scheduler_->NextFork();
+  if (!next || is_full || is_out_of_time()) return std::nullopt;
+  next->parent = InStudy(next->parent);
+  next->replaces = InStudy(next->replaces);
+  return next;
+}
+
 std::optional<Scheduler::Advance> Arm::NextAdvance() const {
   std::optional<Scheduler::Advance> next = scheduler_->Next();
   if (!next || is_out_of_time()) return std::nullopt;
-  next->trial = numbers_[static_cast<size_t>(next->trial)];
+  next->trial = InStudy(next->trial);
   return next;
 }
 
 std::optional<int64_t> Arm::Beaten() const {
   const std::optional<int64_t> beaten = scheduler_->Beaten();
   if (!beaten) return std::nullopt;
-  return numbers_[static_cast<size_t>(*beaten)];
+  return InStudy(*beaten);
 }
 
 std::string Arm::Explain(const v1::Trial& trial) const {
   return scheduler_->Explain(
-      LocalOf(trial),
-      {[this](int64_t local) { return absl::StrCat(numbers_[static_cast<size_t>(local)]); },
-       sign_});
+      LocalOf(trial.number()),
+      {[this](int64_t local) { return absl::StrCat(InStudy(local)); }, sign_});
 }
 
 bool Arm::CanPay(int64_t epochs) const {
@@ -164,8 +176,8 @@ void Arm::EndTime() {
   if (!std::exchange(is_time_over_, true)) next_.reset();
 }
 
-int64_t Arm::LocalOf(const v1::Trial& trial) const {
-  return std::lower_bound(numbers_.begin(), numbers_.end(), trial.number()) - numbers_.begin();
+int64_t Arm::LocalOf(int64_t number) const {
+  return std::lower_bound(numbers_.begin(), numbers_.end(), number) - numbers_.begin();
 }
 
 double Arm::Rank(const v1::Trial& trial) const {

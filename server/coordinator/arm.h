@@ -32,7 +32,7 @@ class Arm {
   // --- what trials there are, by their numbers in the study
   // Nothing if no further trial will come: none is left, or none can be paid for.
   const std::optional<Search::Next>& NextTrial() const;
-  // The trial that NextTrial described, as it was created.
+  // The trial that NextTrial or NextFork described, as it was created.
   void Begin(const v1::Trial& trial);
   // It waits at a rung: `trial` has it among its rungs, and the mean there.
   void Wait(const v1::Trial& trial);
@@ -44,6 +44,11 @@ class Arm {
 
   // Epochs to which the next trial is trained first.
   int64_t FirstStop() const { return scheduler_->FirstStop(num_trials()); }
+  // The trial that is made next from a waiting one, if one is and the budget's number of
+  // trials allows it; by numbers in the study.
+  std::optional<Scheduler::Fork> NextFork() const;
+  // What it is to be trained with.
+  Search::Next GoOnFrom(const v1::Trial& parent) const { return search_->GoOnFrom(parent); }
   // A waiting trial that goes on, and to which epochs, if one does now.
   std::optional<Scheduler::Advance> NextAdvance() const;
   std::optional<int64_t> Beaten() const;
@@ -51,6 +56,7 @@ class Arm {
   std::string Explain(const v1::Trial& trial) const;
   // The waiting trials.
   std::vector<int64_t> Waiting() const { return {waiting_.begin(), waiting_.end()}; }
+  bool IsWaiting(int64_t number) const { return waiting_.contains(number); }
 
   // --- the budget
   // Whether so many more epochs fit into it.
@@ -69,7 +75,8 @@ class Arm {
   int64_t num_working = 0;
 
  private:
-  int64_t LocalOf(const v1::Trial& trial) const;
+  int64_t LocalOf(int64_t number) const;
+  int64_t InStudy(int64_t local) const { return numbers_[static_cast<size_t>(local)]; }
   void EndScheduled(const v1::Trial& trial, bool is_bad);
   // Smaller is better; NaN if the trial has no value.
   double Rank(const v1::Trial& trial) const;

@@ -18,6 +18,12 @@ namespace tpsweep::server {
 
 class StudyState;
 
+struct CheckpointCopy {
+  CheckpointName from;
+  CheckpointName to;
+  int64_t bytes;
+};
+
 struct Change {
   explicit Change(absl::Time wall_now) : now(wall_now) {}
 
@@ -43,6 +49,9 @@ struct Change {
     v1::Ack ack;
   };
   std::vector<PendingAck> acks;
+  // Checkpoints that have a second name when it is durable: before any worker learns of
+  // it, and before garbage is removed.
+  std::vector<CheckpointCopy> copies;
   // Checkpoints that are of no use when it is durable.
   std::vector<CheckpointName> garbage;
 };

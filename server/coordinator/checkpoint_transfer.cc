@@ -51,14 +51,18 @@ absl::Status CheckpointUpload::Finish() {
   return coordinator_.CheckpointArrived(attempt_, name_, bytes_);
 }
 
-CheckpointDownload::CheckpointDownload(const CheckpointStore& store, RunName run,
+CheckpointDownload::CheckpointDownload(const CheckpointStore& store, RunName run, RunName parent,
                                        std::optional<v1::Checkpoint> checkpoint)
-    : store_(store), run_(std::move(run)), checkpoint_(std::move(checkpoint)) {}
+    : store_(store),
+      run_(std::move(run)),
+      parent_(std::move(parent)),
+      checkpoint_(std::move(checkpoint)) {}
 
 absl::StatusOr<std::string> CheckpointDownload::Next() {
   if (!checkpoint_ || sent_ == checkpoint_->bytes()) return std::string();
   const std::string& sha256 = checkpoint_->sha256();
   absl::StatusOr<std::string> part = store_.Read({run_, sha256}, sent_, kPartBytes);
+  if (absl::IsNotFound(part.status())) part = store_.Read({parent_, sha256}, sent_, kPartBytes);
   if (absl::IsNotFound(part.status())) return Damaged(sha256, "it is gone");
   TP_RETURN_IF_ERROR(part.status());
   sent_ += static_cast<int64_t>(part->size());

@@ -45,8 +45,9 @@ class CheckpointUpload {
 
 class CheckpointDownload {
  public:
-  // Without `checkpoint` there is nothing to go on from, and no bytes.
-  CheckpointDownload(const CheckpointStore& store, RunName run,
+  // Without `checkpoint` there is nothing to go on from, and no bytes. They are those of
+  // `run`, or else of `parent`, from which they could not be copied.
+  CheckpointDownload(const CheckpointStore& store, RunName run, RunName parent,
                      std::optional<v1::Checkpoint> checkpoint);
 
   const std::optional<v1::Checkpoint>& checkpoint() const { return checkpoint_; }
@@ -56,6 +57,7 @@ class CheckpointDownload {
  private:
   const CheckpointStore& store_;
   const RunName run_;
+  const RunName parent_;
   const std::optional<v1::Checkpoint> checkpoint_;
   Sha256 digest_;
   int64_t sent_ = 0;

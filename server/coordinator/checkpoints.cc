@@ -5,7 +5,14 @@
 // garbage: removed once the record that no longer names it is durable, so that no
 // record ever names bytes that were removed on purpose. Bytes without a record (an
 // upload whose attempt ended first) go with the attempt, or when the server starts.
+//
+// A trial that goes on from another (Trial.fork) has a copy of that one's checkpoint, under
+// its own name, so that each run's are its own affair. The record comes first, then the copy,
+// then the lease that needs it: all I/O is on the writer's thread, in the order of the
+// records, so the parent's bytes are there until they have been copied. A server that was
+// killed between the two copies when it starts, before it removes anything.
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -141,7 +148,10 @@ absl::StatusOr<std::unique_ptr<CheckpointDownload>> Coordinator::GetCheckpoint(
   }
   std::optional<v1::Checkpoint> checkpoint;
   if (!run.checkpoints().empty()) checkpoint = *run.checkpoints().rbegin();
-  return std::make_unique<CheckpointDownload>(checkpoints_, ParentOf(name), std::move(checkpoint));
+  RunName parent = ParentOf(name);
+  if (study.trial(name.trial).has_fork()) parent.trial = study.trial(name.trial).fork().parent();
+  return std::make_unique<CheckpointDownload>(checkpoints_, ParentOf(name), std::move(parent),
+                                              std::move(checkpoint));
 }
 
 void Coordinator::CollectUnrecorded(const v1::Run& run, Change& change) {
@@ -166,6 +176,16 @@ bool Coordinator::IsRecorded(const CheckpointName& name) {
   return run != nullptr && Names(*run, name.sha256);
 }
 
+void Coordinator::CopyCheckpoints(const std::vector<CheckpointCopy>& copies) {
+  for (const CheckpointCopy& copy : copies) {
+    // Whoever asks for it gets the parent's, as long as that is there.
+    if (absl::Status copied = checkpoints_.Copy(copy.from, copy.to); !copied.ok()) {
+      Log(LogLevel::kError, "checkpoint.not_copied",
+          {{"run", ToString(copy.to.run)}, {"why", copied.message()}});
+    }
+  }
+}
+
 void Coordinator::RemoveGarbage(const std::vector<CheckpointName>& garbage) {
   for (const CheckpointName& name : garbage) {
     {
@@ -179,7 +199,17 @@ void Coordinator::RemoveGarbage(const std::vector<CheckpointName>& garbage) {
 }
 
 absl::Status Coordinator::RecoverCheckpoints() {
-  TP_ASSIGN_OR_RETURN(const std::vector<StoredCheckpoint> stored, checkpoints_.List());
+  TP_ASSIGN_OR_RETURN(std::vector<StoredCheckpoint> stored, checkpoints_.List());
+  std::set<CheckpointName> names;
+  for (const StoredCheckpoint& checkpoint : stored) names.insert(checkpoint.name);
+  for (const auto& [number, study] : studies_) {
+    for (const CheckpointCopy& copy : study->Inherited()) {
+      if (names.contains(copy.to) || !names.contains(copy.from)) continue;
+      TP_RETURN_IF_ERROR(checkpoints_.Copy(copy.from, copy.to));
+      names.insert(copy.to);
+      stored.push_back({copy.to, copy.bytes});
+    }
+  }
   for (const StoredCheckpoint& checkpoint : stored) {
     bool is_recorded = IsRecorded(checkpoint.name);
     if (!is_recorded) {  // of a run that has ended?

@@ -268,12 +268,16 @@ StoreWriter::Ticket Coordinator::Publish(Change change) {
     event.set_revision(++revision_);
     *event.mutable_time() = ToProto(change.now);
   }
+  for (const CheckpointCopy& copy : change.copies) checkpoint_bytes_[copy.to] = copy.bytes;
   for (const CheckpointName& name : change.garbage) checkpoint_bytes_.erase(name);
   StoreWriter::Callback then;
-  if (!change.granted.empty() || !change.acks.empty() || !change.garbage.empty()) {
+  if (!change.granted.empty() || !change.acks.empty() || !change.copies.empty() ||
+      !change.garbage.empty()) {
     then = [this, granted = std::move(change.granted), acks = std::move(change.acks),
+            copies = std::move(change.copies),
             garbage = std::move(change.garbage)](const absl::Status& durable) mutable {
       if (!durable.ok()) return;
+      CopyCheckpoints(copies);
       OnDurable(granted, std::move(acks));
       RemoveGarbage(garbage);
     };

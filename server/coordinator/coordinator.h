@@ -194,6 +194,7 @@ class Coordinator {
   void CollectUnrecorded(const v1::Run& run, Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CollectAllOf(const std::string& study, Change& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool IsRecorded(const CheckpointName& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CopyCheckpoints(const std::vector<CheckpointCopy>& copies);
   void RemoveGarbage(const std::vector<CheckpointName>& garbage);
   absl::Status RecoverCheckpoints() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -36,6 +36,22 @@ absl::Status CheckWhole(const v1::Trial& trial, size_t num_ended) {
   return absl::UnavailableError(absl::StrCat(trial.name(), " has just ended; try again"));
 }
 
+// Trained from its beginning, a trial that goes on from another would be no longer what it is:
+// others of its line had other parameters. So it needs its state.
+absl::Status CheckState(const v1::Trial& trial, const std::vector<v1::Run>& ended) {
+  if (!trial.has_fork()) return absl::OkStatus();
+  for (const v1::Run& run : ended) {
+    const bool goes_on =
+        run.state() == v1::RUN_STATE_SUCCEEDED || run.state() == v1::RUN_STATE_STOPPED;
+    if (!goes_on || !run.checkpoints().empty()) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat(trial.name(), " began from trial ", trial.fork().parent(),
+                     " and cannot be trained again from the beginning, and the state of ",
+                     run.name(), " was not kept (checkpoints.keep_best)"));
+  }
+  return absl::OkStatus();
+}
+
 // `limit` may not become less than `before`; 0 is no limit.
 template <class Number>
 absl::Status CheckMore(absl::string_view field, Number before, Number limit) {
@@ -47,6 +63,10 @@ absl::Status CheckMore(absl::string_view field, Number before, Number limit) {
 }
 
 absl::Status SetTrials(int64_t trials, v1::Search& search) {
+  if (search.scheduler().has_pbt()) {
+    return absl::InvalidArgumentError(
+        "trials: the sampler has chosen the population of the scheduler pbt; there are no more");
+  }
   v1::Sampler& sampler = *search.mutable_sampler();
   const auto* chosen = sampler.GetReflection()->GetOneofFieldDescriptor(
       sampler, v1::Sampler::descriptor()->FindOneofByName("sampler"));
@@ -132,6 +152,7 @@ void Coordinator::ExtendTrial(const v1::ExtendTrialRequest& request, StudyAnswer
                            " that the trial has, and at most ", kMostEpochs));
         }
         TP_RETURN_IF_ERROR(CheckWhole(trial, ended.size()));
+        TP_RETURN_IF_ERROR(CheckState(trial, ended));
         study.Extend(name.trial, request.epochs(), std::move(ended), change);
         return absl::OkStatus();
       },

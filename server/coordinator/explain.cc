@@ -67,6 +67,17 @@ std::string PlaceText(const v1::StudySpec& spec, const std::vector<v1::Trial>& t
                       ValueText(then), ", place ", place, " of ", count, " trials that were there");
 }
 
+// "trial 0 to epoch 2, trial 9 to epoch 3, then this one"
+std::string LineText(const std::vector<v1::Trial>& trials, const v1::Trial& trial) {
+  std::string text = "then this one";
+  for (const v1::Trial* at = &trial; at->has_fork();) {
+    text =
+        absl::StrCat("trial ", at->fork().parent(), " to epoch ", at->fork().epoch(), ", ", text);
+    at = &trials[static_cast<size_t>(at->fork().parent())];
+  }
+  return text;
+}
+
 // All events of the study that `is_wanted` wants, oldest first.
 template <class Wanted>
 absl::StatusOr<std::vector<v1::Event>> EventsOf(const Store& store, const std::string& study,
@@ -132,6 +143,9 @@ absl::StatusOr<v1::Explanation> Queries::Explain(const v1::ExplainRequest& reque
   say(trial.name(), " is ", v1::TrialState_Name(trial.state()).substr(12),
       "; its runs: ", CountsText(runs));
   say("chosen by ", trial.source());
+  if (trial.has_fork()) {
+    say("in place of trial ", trial.fork().replaces(), "; its line: ", LineText(trials, trial));
+  }
   const v1::Search& search = study.spec().search();
   if (trial.replicates() < search.replicates()) {
     say(trial.replicates(), " of ", search.replicates(), " replicates: ",

@@ -78,6 +78,7 @@ v1::Trial Renamed(const v1::Trial& trial, const std::map<std::string, std::strin
   made.clear_name();
   made.clear_number();
   made.clear_source();
+  made.clear_fork();
   made.clear_parameters();
   for (const v1::Assignment& assignment : trial.parameters()) {
     const auto path = here.find(assignment.path());

@@ -55,7 +55,11 @@ absl::StatusOr<v1::Preview> Queries::PreviewStudy(const v1::PreviewStudyRequest&
     return absl::InvalidArgumentError(
         absl::StrCat("epoch_seconds: ", request.epoch_seconds(), " is not a time"));
   }
-  const double runs = static_cast<double>(spec::TrialCount(spec)) * spec.search().replicates();
+  double runs = static_cast<double>(spec::TrialCount(spec)) * spec.search().replicates();
+  if (spec.search().scheduler().has_pbt()) {  // half of the population at each rung, at most
+    runs *= 1 + static_cast<double>(spec.training().epochs()) /
+                    (2 * static_cast<double>(spec.search().scheduler().pbt().every()));
+  }
   if (runs > kMostRuns) {
     return absl::InvalidArgumentError(
         absl::StrCat("a sweep of ", runs, " runs is too large for a preview"));

@@ -280,8 +280,12 @@ void StudyState::RejectCheckpoint(v1::Run& run, const std::string& sha256,
     return checkpoint.sha256() == sha256;
   });
   if (rejected == kept.end()) return;
+  const bool is_first = rejected->attempt() == 0;
   change.AddEvent("run.checkpoint_rejected", run.name(),
-                  absl::StrCat("after epoch ", rejected->epoch(), ": ", reason));
+                  absl::StrCat("after epoch ", rejected->epoch(), ": ", reason,
+                               is_first ? "; it was that of the trial's parent, and without it the "
+                                          "run is trained from its beginning"
+                                        : ""));
   change.garbage.push_back({*ParseRunName(run.name()), sha256});
   kept.erase(rejected);
   Touch(run, change);

@@ -109,6 +109,8 @@ class StudyState {
   // Takes a checkpoint that cannot be used off `run`, an open run.
   void RejectCheckpoint(v1::Run& run, const std::string& sha256, const std::string& reason,
                         Change& change);
+  // The checkpoints of open runs that are copies of those of their trials' parents.
+  std::vector<CheckpointCopy> Inherited() const;
   // Takes the older of two checkpoints off runs, until `bytes` are free; how many are.
   int64_t DropSpareCheckpoints(int64_t bytes, Change& change);
 
@@ -164,8 +166,17 @@ class StudyState {
   static std::string NeededDataset(const absl::StatusOr<v1::TrainingSpec>& spec);
   int64_t LastEpoch() const { return record_.spec().training().epochs(); }
   std::vector<RunKey> OpenRunsOf(int64_t trial) const;
+  CheckpointCopy InheritedCopy(RunKey key, const v1::Checkpoint& checkpoint) const;
 
-  void CreateTrial(size_t arm, Change& change);
+  // The next trial of the arm, as it was chosen; with `fork` it goes on from another.
+  void CreateTrial(size_t arm, const Search::Next& chosen,
+                   const std::optional<Scheduler::Fork>& fork, Change& change);
+  // Gives `run`, which is new, the state of the same replicate of its trial's parent.
+  void Inherit(v1::Run& run, Change& change);
+  // The trial that is made from another now and can be paid for, if there is one.
+  std::optional<Scheduler::Fork> NextFork(const Arm& arm) const;
+  // Makes it; false if there is none.
+  bool ForkIn(size_t arm, Change& change);
   // `count` more runs of the trial, queued.
   void CreateRuns(int64_t trial, int64_t count, Change& change);
   // The waiting trial that goes on now and can be paid for, if there is one.

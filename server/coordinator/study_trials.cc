@@ -54,6 +54,13 @@ std::vector<double> MeansOf(const std::map<int64_t, std::vector<double>>& measur
   return means;
 }
 
+// What chose it, and where it begins if that is not the beginning.
+std::string OriginOf(const v1::Trial& trial) {
+  if (!trial.has_fork()) return trial.source();
+  return absl::StrCat(trial.source(), ", from trial ", trial.fork().parent(), " after epoch ",
+                      trial.fork().epoch(), ", in place of trial ", trial.fork().replaces());
+}
+
 }  // namespace
 
 StudyState::Fresh StudyState::QueueMore(Change& change) {
@@ -66,13 +73,15 @@ StudyState::Fresh StudyState::QueueMore(Change& change) {
            std::pair(arms_[b].epochs_paid(), arms_[b].num_trials());
   });
   for (const size_t i : order) {
+    if (ForkIn(i, change)) return Fresh::kCreated;
     if (GoOnIn(arms_[i], change)) return Fresh::kAdvanced;
     if (arms_[i].NextTrial()) {
-      CreateTrial(i, change);
+      CreateTrial(i, *arms_[i].NextTrial(), std::nullopt, change);
       return Fresh::kCreated;
     }
     // That no trial comes any more may be what the scheduler has waited for.
     Settle(arms_[i], change);
+    if (ForkIn(i, change)) return Fresh::kCreated;
     if (GoOnIn(arms_[i], change)) return Fresh::kAdvanced;
   }
   return Fresh::kNothing;
@@ -108,18 +117,26 @@ bool StudyState::GoOnIn(Arm& arm, Change& change) {
   return true;
 }
 
-void StudyState::CreateTrial(size_t arm_index, Change& change) {
+void StudyState::CreateTrial(size_t arm_index, const Search::Next& chosen,
+                             const std::optional<Scheduler::Fork>& fork, Change& change) {
   Arm& arm = arms_[arm_index];
   const auto number = static_cast<int64_t>(trials_.size());
   v1::Trial trial;
   trial.set_name(ToString(TrialName{record_.spec().study(), number}));
   trial.set_number(number);
   trial.set_state(v1::TRIAL_STATE_ACTIVE);
-  trial.set_epochs(arm.FirstStop());
-  for (const v1::Assignment& assignment : arm.NextTrial()->configuration) {
+  trial.set_epochs(fork ? fork->stop : arm.FirstStop());
+  for (const v1::Assignment& assignment : chosen.configuration) {
     *trial.add_parameters() = assignment;
   }
-  trial.set_source(arm.NextTrial()->source);
+  trial.set_source(chosen.source);
+  if (fork) {
+    const v1::Trial& parent = TrialAt(fork->parent);
+    trial.mutable_fork()->set_parent(fork->parent);
+    trial.mutable_fork()->set_epoch(fork->epochs);
+    trial.mutable_fork()->set_replaces(fork->replaces);
+    trial.mutable_fork()->set_root(spec::RootOf(parent));
+  }
   arm.Begin(trial);
   arm_of_.push_back(arm_index);
   trials_.push_back(std::move(trial));
@@ -136,11 +153,11 @@ void StudyState::CreateRuns(int64_t number, int64_t count, Change& change) {
   trial.set_replicates(from + count);
   const absl::StatusOr<v1::TrainingSpec> spec = Configure({number, 0});
   open.dataset = NeededDataset(spec);
-  arm.Pay(count * trial.epochs());
+  arm.Pay(count * (trial.epochs() - trial.fork().epoch()));
   arm.num_working += count;
   open.num_open += count;
   change.batch.trials.push_back(trial);
-  *change.AddEvent(is_new ? "trial.created" : "trial.replicated", trial.name(), trial.source())
+  *change.AddEvent(is_new ? "trial.created" : "trial.replicated", trial.name(), OriginOf(trial))
        .mutable_trial() = trial;
   change.touched.insert(this);
   for (int64_t replicate = from; replicate < from + count; ++replicate) {
@@ -149,8 +166,9 @@ void StudyState::CreateRuns(int64_t number, int64_t count, Change& change) {
     run.set_name(ToString(RunName{record_.spec().study(), number, replicate}));
     run.set_trial(number);
     run.set_replicate(replicate);
-    run.set_seed(spec::RunSeed(record_.spec().search().seed(), number, replicate));
+    run.set_seed(spec::RunSeed(record_.spec().search().seed(), spec::RootOf(trial), replicate));
     run.set_state(v1::RUN_STATE_QUEUED);
+    if (trial.has_fork()) Inherit(run, change);
     AddRuns(*record_.mutable_runs(), v1::RUN_STATE_QUEUED, 1);
     queued_[open.dataset].insert(key);
     if (spec.ok()) change.batch.runs.push_back(run);
@@ -313,7 +331,7 @@ void StudyState::Settle(Arm& arm, Change& change) {
   };
   stop_beaten();
   const auto is_idle = [&] {
-    return arm.num_working == 0 && !arm.Waiting().empty() && !NextAdvance(arm);
+    return arm.num_working == 0 && !arm.Waiting().empty() && !NextAdvance(arm) && !NextFork(arm);
   };
   if (is_idle() && !arm.NextTrial()) {
     stop_beaten();  // that no trial comes any more may be what the scheduler has waited for

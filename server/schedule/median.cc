@@ -60,11 +60,9 @@ class Median final : public RungScheduler {
 
 std::unique_ptr<Scheduler> MakeMedian(const v1::StudySpec& spec) {
   const v1::MedianScheduler& median = spec.search().scheduler().median();
-  const int64_t last = spec.training().epochs();
-  std::vector<int64_t> epochs;
-  for (int64_t at = median.first_epoch(); at < last; at += median.every()) epochs.push_back(at);
-  epochs.push_back(last);
-  return std::make_unique<Median>(std::move(epochs), median.min_trials());
+  return std::make_unique<Median>(
+      EvenRungs(median.first_epoch(), median.every(), spec.training().epochs()),
+      median.min_trials());
 }
 
 }  // namespace tpsweep::server

@@ -25,6 +25,13 @@ std::vector<int64_t> GeometricRungs(int64_t first, int64_t eta, int64_t last) {
   return epochs;
 }
 
+std::vector<int64_t> EvenRungs(int64_t first, int64_t step, int64_t last) {
+  std::vector<int64_t> epochs;
+  for (int64_t at = first; at < last; at += step) epochs.push_back(at);
+  epochs.push_back(last);
+  return epochs;
+}
+
 Rungs::Rungs(std::vector<int64_t> epochs)
     : epochs_(std::move(epochs)), places_(epochs_.size()), num_coming_(epochs_.size()) {}
 

@@ -20,6 +20,8 @@ struct Place {
 
 // first, first * eta, first * eta^2, ... below `last`, then `last`.
 std::vector<int64_t> GeometricRungs(int64_t first, int64_t eta, int64_t last);
+// first, first + step, first + 2 * step, ... below `last`, then `last`.
+std::vector<int64_t> EvenRungs(int64_t first, int64_t step, int64_t last);
 
 class Rungs {
  public:

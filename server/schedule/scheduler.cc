@@ -9,6 +9,7 @@ constexpr SchedulerEntry kSchedulers[] = {
     {v1::Scheduler::kNone, &MakeNoScheduler}, {v1::Scheduler::kMedian, &MakeMedian},
     {v1::Scheduler::kAsha, &MakeAsha},        {v1::Scheduler::kHyperband, &MakeHyperband},
     {v1::Scheduler::kPasha, &MakePasha},      {v1::Scheduler::kOneEpoch, &MakeOneEpoch},
+    {v1::Scheduler::kPbt, &MakePbt},
 };
 
 }  // namespace

@@ -51,6 +51,21 @@ class Scheduler {
   };
   virtual std::optional<Advance> Next() const = 0;
 
+  // A trial to be made that goes on from where a waiting one is, in place of one that is no
+  // good: that one is to be stopped, if it has not ended. Asked for before Next, because
+  // whoever goes on leaves behind what others would begin from. If the trial is not made
+  // (there is no budget), what Next and Beaten say does without it.
+  struct Fork {
+    int64_t parent;
+    int64_t replaces;
+    int64_t epochs;  // where it begins
+    int64_t stop;    // to which it is trained first
+    friend bool operator==(const Fork&, const Fork&) = default;
+  };
+  virtual std::optional<Fork> NextFork() const { return std::nullopt; }
+  // The next trial in order of number is that: it begins at `epochs`.
+  virtual void BeginFork(int64_t /*trial*/, int64_t /*replaces*/, int64_t /*epochs*/) {}
+
   // A waiting trial that will never go on, if one is known. (Those that wait when
   // nothing is trained any more and Next says nothing need not be named.)
   virtual std::optional<int64_t> Beaten() const = 0;

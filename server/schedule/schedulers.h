@@ -14,5 +14,6 @@ std::unique_ptr<Scheduler> MakeAsha(const v1::StudySpec& spec);
 std::unique_ptr<Scheduler> MakeHyperband(const v1::StudySpec& spec);
 std::unique_ptr<Scheduler> MakePasha(const v1::StudySpec& spec);
 std::unique_ptr<Scheduler> MakeOneEpoch(const v1::StudySpec& spec);
+std::unique_ptr<Scheduler> MakePbt(const v1::StudySpec& spec);
 
 }  // namespace tpsweep::server

@@ -7,6 +7,7 @@
 #include "common/random.h"
 #include "common/spec/field_path.h"
 #include "common/spec/grid_size.h"
+#include "server/search/perturbation.h"
 
 namespace tpsweep::server {
 namespace {
@@ -68,6 +69,11 @@ std::optional<Search::Next> Search::Propose() const {
   std::optional<Configuration> untried = Untried(number);
   if (!untried) return std::nullopt;
   return Next{*std::move(untried), "untried"};
+}
+
+Search::Next Search::GoOnFrom(const v1::Trial& parent) const {
+  return {Perturb(space_, search_.scheduler().pbt(), search_.seed(), history_.num_trials(), parent),
+          "pbt"};
 }
 
 std::optional<Configuration> Search::First(int64_t number) const {

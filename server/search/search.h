@@ -43,7 +43,10 @@ class Search {
   // Nothing if no further trial will come.
   std::optional<Next> Propose() const;
 
-  // How many trials there will be.
+  // The next trial, if it goes on from `parent`.
+  Next GoOnFrom(const v1::Trial& parent) const;
+
+  // How many trials there will be, without those that go on from others.
   int64_t TrialCount() const { return trials_; }
 
  private:

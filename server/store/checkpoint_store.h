@@ -50,6 +50,10 @@ class CheckpointStore {
   virtual absl::StatusOr<std::string> Read(const CheckpointName& name, int64_t offset,
                                            int64_t size) const = 0;
 
+  // Puts the bytes of `from` also under the name `to`, another run's of the same study;
+  // each is removed for itself. Durable if OK, and OK again if it is done again. kNotFound.
+  virtual absl::Status Copy(const CheckpointName& from, const CheckpointName& to) = 0;
+
   // OK also if it is not there.
   virtual absl::Status Remove(const CheckpointName& name) = 0;
 

@@ -87,6 +87,10 @@ absl::StatusOr<std::string> FolderCheckpoints::Read(const CheckpointName& name, 
   return ReadFileRange(PathOf(name), offset, size);
 }
 
+absl::Status FolderCheckpoints::Copy(const CheckpointName& from, const CheckpointName& to) {
+  return CopyFile(PathOf(from), PathOf(to));  // in the folder of one study
+}
+
 absl::Status FolderCheckpoints::Remove(const CheckpointName& name) {
   const fs::path path = PathOf(name);
   std::error_code error;

@@ -42,6 +42,17 @@ absl::StatusOr<std::string> MemoryCheckpoints::Read(const CheckpointName& name, 
   return found->second.substr(static_cast<size_t>(offset), static_cast<size_t>(size));
 }
 
+absl::Status MemoryCheckpoints::Copy(const CheckpointName& from, const CheckpointName& to) {
+  MutexLock lock(mu_);
+  const auto found = bytes_.find(from);
+  if (found == bytes_.end()) {
+    return absl::NotFoundError(absl::StrCat("there is no checkpoint ", from.sha256));
+  }
+  std::string bytes = found->second;
+  bytes_[to] = std::move(bytes);
+  return absl::OkStatus();
+}
+
 absl::Status MemoryCheckpoints::Remove(const CheckpointName& name) {
   MutexLock lock(mu_);
   bytes_.erase(name);

@@ -13,6 +13,7 @@ class MemoryCheckpoints final : public CheckpointStore {
   absl::StatusOr<std::unique_ptr<Upload>> Put(const CheckpointName& name) override;
   absl::StatusOr<std::string> Read(const CheckpointName& name, int64_t offset,
                                    int64_t size) const override;
+  absl::Status Copy(const CheckpointName& from, const CheckpointName& to) override;
   absl::Status Remove(const CheckpointName& name) override;
   absl::StatusOr<std::vector<StoredCheckpoint>> List() const override;
 

@@ -25,6 +25,14 @@ constexpr char kRemove[] =
 constexpr char kFinish[] =
     "INSERT INTO checkpoints(study, trial, replicate, sha256, id, bytes)"
     " VALUES($1, $2, $3, $4, $5, $6)";
+constexpr char kCopyChunks[] =
+    "INSERT INTO checkpoint_chunks(checkpoint, number, bytes) SELECT $5, k.number, k.bytes"
+    " FROM checkpoints AS c JOIN checkpoint_chunks AS k ON k.checkpoint = c.id"
+    " WHERE c.study = $1 AND c.trial = $2 AND c.replicate = $3 AND c.sha256 = $4";
+constexpr char kCopy[] =
+    "INSERT INTO checkpoints(study, trial, replicate, sha256, id, bytes)"
+    " SELECT study, $5, $6, sha256, $7, bytes FROM checkpoints"
+    " WHERE study = $1 AND trial = $2 AND replicate = $3 AND sha256 = $4";
 constexpr char kRemoveUnfinished[] =
     "DELETE FROM checkpoint_chunks AS k"
     " WHERE NOT EXISTS (SELECT 1 FROM checkpoints AS c WHERE c.id = k.checkpoint)";
@@ -116,9 +124,8 @@ absl::Status PostgresCheckpoints::Write(std::vector<PostgresQuery> queries) {
 
 absl::StatusOr<std::unique_ptr<CheckpointStore::Upload>> PostgresCheckpoints::Put(
     const CheckpointName& name) {
-  TP_ASSIGN_OR_RETURN(const PostgresPool::Transaction transaction, writers_.Begin());
-  TP_ASSIGN_OR_RETURN(const PostgresResult id, transaction->Run(PostgresQuery(kNewId)));
-  return std::make_unique<PostgresUpload>(*this, name, id.Integer(0, 0));
+  TP_ASSIGN_OR_RETURN(const int64_t id, NewId());
+  return std::make_unique<PostgresUpload>(*this, name, id);
 }
 
 absl::StatusOr<std::string> PostgresCheckpoints::Read(const CheckpointName& name, int64_t offset,
@@ -136,6 +143,20 @@ absl::StatusOr<std::string> PostgresCheckpoints::Read(const CheckpointName& name
   const auto skipped = static_cast<size_t>(offset - first * kChunkBytes);
   if (skipped >= bytes.size()) return std::string();
   return bytes.substr(skipped, static_cast<size_t>(size));
+}
+
+absl::Status PostgresCheckpoints::Copy(const CheckpointName& from, const CheckpointName& to) {
+  TP_RETURN_IF_ERROR(Read(from, 0, 0).status());
+  TP_ASSIGN_OR_RETURN(const int64_t id, NewId());
+  return Write({QueryOf(kRemoveChunksOf, to), QueryOf(kRemove, to),
+                QueryOf(kCopyChunks, from).Bind(id),
+                QueryOf(kCopy, from).Bind(to.run.trial).Bind(to.run.replicate).Bind(id)});
+}
+
+absl::StatusOr<int64_t> PostgresCheckpoints::NewId() {
+  TP_ASSIGN_OR_RETURN(const PostgresPool::Transaction transaction, writers_.Begin());
+  TP_ASSIGN_OR_RETURN(const PostgresResult id, transaction->Run(PostgresQuery(kNewId)));
+  return id.Integer(0, 0);
 }
 
 absl::Status PostgresCheckpoints::Remove(const CheckpointName& name) {

@@ -21,6 +21,7 @@ class PostgresCheckpoints final : public CheckpointStore {
   absl::StatusOr<std::unique_ptr<Upload>> Put(const CheckpointName& name) override;
   absl::StatusOr<std::string> Read(const CheckpointName& name, int64_t offset,
                                    int64_t size) const override;
+  absl::Status Copy(const CheckpointName& from, const CheckpointName& to) override;
   absl::Status Remove(const CheckpointName& name) override;
   absl::StatusOr<std::vector<StoredCheckpoint>> List() const override;
 
@@ -29,6 +30,7 @@ class PostgresCheckpoints final : public CheckpointStore {
 
   PostgresCheckpoints(const PostgresTarget& writer, int64_t epoch);
 
+  absl::StatusOr<int64_t> NewId();
   // Runs `queries` in one transaction of the leader.
   absl::Status Write(std::vector<PostgresQuery> queries);
 

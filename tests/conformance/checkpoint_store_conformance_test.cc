@@ -134,6 +134,29 @@ TEST_P(CheckpointStoreConformance, RemovesAndRemovesAgain) {
   EXPECT_THAT(store_->Read(name, 0, 1), IsOkAndHolds("x"));
 }
 
+TEST_P(CheckpointStoreConformance, ACopyHasTheBytesAndALifeOfItsOwn) {
+  std::string bytes(2'500'000, ' ');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * i >> 7);
+  const CheckpointName parent = NameOf(bytes);
+  const CheckpointName child = NameOf(bytes, "s", 7);
+  EXPECT_THAT(store_->Copy(parent, child), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(Names(*store_), IsEmpty());
+  TP_ASSERT_OK(Put(*store_, parent, {bytes}));
+  TP_ASSERT_OK(store_->Copy(parent, child));
+  TP_ASSERT_OK(store_->Copy(parent, child)) << "again";
+  TP_ASSERT_OK_AND_ASSIGN(const std::vector<StoredCheckpoint> stored, store_->List());
+  ASSERT_EQ(stored.size(), 2u);
+  EXPECT_EQ(stored[1].name, child);
+  EXPECT_EQ(stored[1].bytes, 2'500'000);
+  TP_ASSERT_OK(store_->Remove(parent));
+  const auto read = store_->Read(child, 0, 10'000'000);
+  TP_ASSERT_OK(read);
+  EXPECT_TRUE(*read == bytes);
+  TP_ASSERT_OK(store_->Copy(child, parent));
+  TP_ASSERT_OK(store_->Remove(child));
+  EXPECT_THAT(Names(*store_), ElementsAre(parent));
+}
+
 TEST_P(CheckpointStoreConformance, ListsInOrderOfName) {
   const CheckpointName a = NameOf("1", "a.b-c", 10);
   const CheckpointName b = NameOf("2", "a.b-c", 9);

@@ -44,6 +44,11 @@ v1::StudySpec SpecOf(v1::Scheduler::AlgorithmCase kind, v1::AshaForm form) {
       scheduler.mutable_one_epoch()->set_first_epoch(1);
       scheduler.mutable_one_epoch()->set_best(4);
       break;
+    case v1::Scheduler::kPbt:
+      scheduler.mutable_pbt()->set_population(1000);  // all trials that the tests have
+      scheduler.mutable_pbt()->set_every(3);
+      scheduler.mutable_pbt()->set_quantile(0.25);
+      break;
     case v1::Scheduler::ALGORITHM_NOT_SET:
       break;
   }
@@ -91,7 +96,9 @@ TEST_P(SchedulerConformance, StopsRiseToTheLastEpochAndNobodyIsStarved) {
     scheduler_ = MakeScheduler(GetParam().spec);
     ScheduledRun run(*scheduler_, 60, kEpochs, Curve);
     run.Train(workers);
-    EXPECT_EQ(run.reached().size(), 60u) << "every trial gets to its first stop";
+    for (int64_t trial = 0; trial < 60; ++trial) {
+      EXPECT_TRUE(run.reached().contains(trial)) << "every trial gets to its first stop";
+    }
     EXPECT_GT(run.NumAt(1), 0);
     // What is best at every epoch goes on to the end, wherever trials go so far.
     if (run.NumAt(kEpochs) > 0) {
@@ -107,7 +114,7 @@ TEST_P(OrderFreeSchedulerConformance, EqualFactsInAnotherOrderLeadToTheSameDecis
   std::mt19937 random(1);
   for (int round = 0; round < 20; ++round) {
     std::vector<int64_t> order = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
-    std::optional<std::vector<Scheduler::Advance>> first;
+    std::optional<std::pair<std::vector<Scheduler::Fork>, std::vector<Scheduler::Advance>>> first;
     for (int permutation = 0; permutation < 5; ++permutation) {
       const auto scheduler = MakeScheduler(GetParam().spec);
       for (int64_t trial = 0; trial < 15; ++trial) scheduler->Begin(trial);
@@ -119,13 +126,20 @@ TEST_P(OrderFreeSchedulerConformance, EqualFactsInAnotherOrderLeadToTheSameDecis
           scheduler->Wait(trial, scheduler->FirstStop(trial), Curve(trial % 5 + round, 1));
         }
       }
+      std::vector<Scheduler::Fork> forks;
+      while (const auto fork = scheduler->NextFork()) {
+        forks.push_back(*fork);
+        scheduler->BeginFork(14 + static_cast<int64_t>(forks.size()), fork->replaces, fork->epochs);
+        scheduler->End(fork->replaces, false);
+      }
       std::vector<Scheduler::Advance> advances;
       while (const auto next = scheduler->Next()) {
         advances.push_back(*next);
         scheduler->GoOn(next->trial, next->epochs);
       }
-      if (!first) first = advances;
-      EXPECT_EQ(advances, *first);
+      const std::pair decisions(forks, advances);
+      if (!first) first = decisions;
+      EXPECT_EQ(decisions, *first);
       std::shuffle(order.begin(), order.end(), random);
     }
   }
@@ -140,13 +154,18 @@ TEST_P(SchedulerConformance, GoesOnTheSameAfterItWasToldAllAgainByTrial) {
   std::map<int64_t, std::vector<Fact>> waited;
   std::map<int64_t, int64_t> stops;
   std::map<int64_t, bool> ended;
+  std::map<int64_t, Scheduler::Fork> forks;
   std::vector<int64_t> running;
   int64_t begun = 0;
   constexpr int64_t kTrials = 40;
-  for (int step = 0; step < 200; ++step) {
+  for (int step = 0; step < 300; ++step) {
     const auto again = MakeScheduler(GetParam().spec);
     for (int64_t trial = 0; trial < begun; ++trial) {
-      again->Begin(trial);
+      if (const auto fork = forks.find(trial); fork != forks.end()) {
+        again->BeginFork(trial, fork->second.replaces, fork->second.epochs);
+      } else {
+        again->Begin(trial);
+      }
       for (size_t i = 0; i < waited[trial].size(); ++i) {
         const Fact& fact = waited[trial][i];
         again->Wait(trial, fact.epochs, fact.value);
@@ -156,13 +175,21 @@ TEST_P(SchedulerConformance, GoesOnTheSameAfterItWasToldAllAgainByTrial) {
       }
       if (ended.contains(trial)) again->End(trial, ended[trial]);
     }
-    if (begun == kTrials) again->Close();
+    if (begun >= kTrials) again->Close();
+    ASSERT_EQ(again->NextFork(), scheduler_->NextFork()) << "step " << step;
     ASSERT_EQ(again->Next(), scheduler_->Next()) << "step " << step;
     ASSERT_EQ(again->Beaten(), scheduler_->Beaten()) << "step " << step;
 
     if (const auto beaten = scheduler_->Beaten()) {
       scheduler_->End(*beaten, false);
       ended[*beaten] = false;
+    } else if (const auto fork = scheduler_->NextFork(); fork && step % 5 != 0) {
+      scheduler_->BeginFork(begun, fork->replaces, fork->epochs);
+      scheduler_->End(fork->replaces, false);
+      ended.try_emplace(fork->replaces, false);
+      stops[begun] = fork->stop;
+      running.push_back(begun);
+      forks[begun++] = *fork;
     } else if (const auto next = scheduler_->Next()) {
       scheduler_->GoOn(next->trial, next->epochs);
       stops[next->trial] = next->epochs;

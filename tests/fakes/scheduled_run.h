@@ -23,13 +23,21 @@ class ScheduledRun {
   // Gives one free worker something to do; false if there is nothing now.
   bool Give() {
     StopBeaten();
+    if (const auto fork = scheduler_.NextFork()) {
+      scheduler_.BeginFork(begun_, fork->replaces, fork->epochs);
+      scheduler_.End(fork->replaces, false);
+      reached_[begun_] = fork->epochs;
+      running_.push_back({begun_++, fork->stop});
+      epochs_ += fork->stop - fork->epochs;
+      return true;
+    }
     if (const auto next = scheduler_.Next()) {
       scheduler_.GoOn(next->trial, next->epochs);
       running_.push_back({next->trial, next->epochs});
       epochs_ += next->epochs - reached_[next->trial];
       return true;
     }
-    if (begun_ == num_trials_) return false;
+    if (begun_ >= num_trials_) return false;
     const int64_t stop = scheduler_.FirstStop(begun_);
     scheduler_.Begin(begun_);
     running_.push_back({begun_, stop});

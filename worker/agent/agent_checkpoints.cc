@@ -82,7 +82,10 @@ absl::StatusOr<int64_t> Agent::Restore(HeldAttempt& attempt, TrainingRun& run) {
     if (restored.ok() && Sha256Hex(got.bytes) != got.checkpoint->sha256()) {
       restored = absl::DataLossError("its bytes have another digest");
     }
-    if (restored.ok()) restored = run.Restore(got.bytes);
+    if (restored.ok()) {
+      const bool is_inherited = got.checkpoint->attempt() == 0;  // of the trial's parent
+      restored = is_inherited ? run.Inherit(got.bytes) : run.Restore(got.bytes);
+    }
     if (restored.ok()) {
       MutexLock lock(mu_);
       attempt.GoOnFrom(*got.checkpoint);

@@ -139,6 +139,7 @@ Agent::Downloaded Checkpoint(int64_t epoch, const std::string& bytes) {
   Agent::Downloaded result;
   result.bytes = bytes;
   result.checkpoint.emplace();
+  result.checkpoint->set_attempt(1);
   result.checkpoint->set_epoch(epoch);
   result.checkpoint->set_sequence(epoch);
   result.checkpoint->set_sha256(Sha256Hex(bytes));
@@ -167,6 +168,15 @@ TEST_F(ResumingAgentTest, GoesOnAfterTheCheckpoint) {
   agent_->Drain();
   EXPECT_EQ(NextReport().checkpoint().epoch(), 6);
   EXPECT_EQ(NextCompletion().last_sequence(), 6);
+}
+
+TEST_F(ResumingAgentTest, InheritsTheStateOfAnotherTrial) {
+  Agent::Downloaded parents = Checkpoint(5, "inherited after 5");
+  parents.checkpoint->set_attempt(0);
+  shelf_->Give(kSecond, parents);
+  LeaseWithCheckpoint();
+  script_.Measure(1);
+  EXPECT_THAT(ReportsUpTo(6), ElementsAre(6));
 }
 
 TEST_F(ResumingAgentTest, HandsBackAtOnceWhereItWouldHaveGoneOn) {

@@ -91,6 +91,10 @@ class Script {
       }
       return absl::InvalidArgumentError("not of this run");
     }
+    absl::Status Inherit(absl::string_view checkpoint) override {
+      if (absl::ConsumePrefix(&checkpoint, "inherited ")) return Restore(checkpoint);
+      return absl::InvalidArgumentError("not of a parent");
+    }
 
    private:
     Script& script_;

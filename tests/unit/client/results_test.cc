@@ -129,7 +129,7 @@ TEST_F(ResultsTest, JsonHasTheDocumentedShape) {
   const Json expected = Json::parse(R"({
     "version": 1, "study": "look", "state": "COMPLETED",
     "trials": [{
-      "trial": 0, "state": "SUCCEEDED", "source": "",
+      "trial": 0, "state": "SUCCEEDED", "source": "", "parent": null, "born_at_epoch": 0,
       "parameters": {"training.rule": "bp", "training.forward.lr": 0.001},
       "objective": 0.25, "further_objectives": [], "constraints": [], "epochs": 9,
       "rungs": [{"epochs": 9, "values": [0.2, 0.3]}], "core_seconds": 0.0
@@ -235,6 +235,19 @@ TEST_F(ResultsTest, TrialTableGathersConditionalParametersInOneColumn) {
   EXPECT_EQ(lines[3],
             "    2  dtp   0.001  sigma=0.25        SUCCEEDED  0.4000 ± 0.0000   0.2000 ± 0.0000  "
             "   10.5");
+}
+
+TEST_F(ResultsTest, ATrialThatGoesOnFromAnotherSaysFromWhich) {
+  results_.study.mutable_spec()->mutable_search()->mutable_scheduler()->mutable_pbt();
+  v1::Fork& fork = *results_.trials[2].trial.mutable_fork();
+  fork.set_parent(1);
+  fork.set_epoch(4);
+  const std::vector<std::string> lines = Lines(TrialTable(results_));
+  EXPECT_THAT(lines[0], HasSubstr("parent"));
+  EXPECT_THAT(lines[3], HasSubstr("1 after 4"));
+  const Json json = TrialJson(results_.trials[2].trial);
+  EXPECT_EQ(json["parent"], 1);
+  EXPECT_EQ(json["born_at_epoch"], 4);
 }
 
 TEST_F(ResultsTest, TrialTableShowsRunsThatEndedOtherwise) {

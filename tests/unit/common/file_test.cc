@@ -93,5 +93,22 @@ TEST_F(FileTest, APipeIsRefusedAtOnce) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not a regular file")));
 }
 
+TEST_F(FileTest, ACopyOutlivesWhatItWasMadeFrom) {
+  // A second file system, as a rule: there are no links between two.
+  const std::string elsewhere = "/dev/shm/file_test." + std::to_string(getpid());
+  const std::string bytes(3'000'000, 'x');
+  TP_ASSERT_OK(WriteFileAtomically(Path("x"), bytes));
+  for (const std::string& to : {Path("y"), elsewhere}) {
+    EXPECT_THAT(CopyFile(Path("none"), to), StatusIs(absl::StatusCode::kNotFound));
+    TP_ASSERT_OK(CopyFile(Path("x"), to));
+    TP_ASSERT_OK(CopyFile(Path("x"), to)) << "again";
+  }
+  std::filesystem::remove(Path("x"));
+  EXPECT_TRUE(ReadFile(Path("y")).value() == bytes);
+  EXPECT_TRUE(ReadFile(elsewhere).value() == bytes);
+  EXPECT_EQ(CountFiles(), 1);
+  std::filesystem::remove(elsewhere);
+}
+
 }  // namespace
 }  // namespace tpsweep

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <thread>
 
@@ -377,6 +378,42 @@ TEST_F(TrainingRunTest, GoesOnFromACheckpointForMoreEpochsAndWithMoreThreads) {
   too_short.set_epochs(1);
   EXPECT_THAT(Make(too_short)->Restore(checkpoint),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("beyond epochs: 1")));
+}
+
+TEST_F(TrainingRunTest, InheritsAStateAndGoesOnWithItsOwnNumbers) {
+  v1::TrainingSpec spec = FullSchedule("dtp", v1::PRECISION_FLOAT32);
+  v1::TrainingSpec begun = spec;
+  begun.set_epochs(1);
+  const std::string checkpoint = Train(begun).checkpoint;
+  const auto rest_of = [&](const v1::TrainingSpec& child) {
+    const auto run = Make(child);
+    TP_EXPECT_OK(run->Inherit(checkpoint));
+    return Finish(*run);
+  };
+  const Outcome same = rest_of(spec);
+  EXPECT_EQ(same.measurements.at(0).epoch(), 2);
+  EXPECT_EQ(same.checkpoint, Train(spec).checkpoint) << "with the same numbers the same bits";
+
+  const auto changes = [&](const std::function<void(v1::TrainingSpec&)>& change) {
+    v1::TrainingSpec child = spec;
+    change(child);
+    EXPECT_THAT(Make(child)->Restore(checkpoint),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("another spec")));
+    return Trained(rest_of(child).checkpoint) != Trained(same.checkpoint);
+  };
+  EXPECT_TRUE(changes([](auto& child) { child.mutable_forward()->set_lr(0, 0.02); }));
+  EXPECT_TRUE(changes([](auto& child) { child.mutable_feedback()->set_lr(0, 0.02); }));
+  EXPECT_TRUE(changes([](auto& child) { child.mutable_dtp()->set_sigma(0.3); }));
+  EXPECT_TRUE(changes([](auto& child) { child.mutable_dtp()->set_target_stepsize(0.02); }));
+
+  v1::TrainingSpec other = spec;
+  other.set_seed(spec.seed() + 1);
+  EXPECT_THAT(Make(other)->Inherit(checkpoint),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("another spec")));
+  other = spec;
+  other.mutable_network()->set_activation(v1::ACTIVATION_RELU);
+  EXPECT_THAT(Make(other)->Inherit(checkpoint),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("another spec")));
 }
 
 TEST_F(TrainingRunTest, RefusesACheckpointOfAnotherSpecOrOtherData) {

@@ -3,6 +3,7 @@
 #include <google/protobuf/text_format.h>
 
 #include <cstring>
+#include <utility>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
@@ -10,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/status_macros.h"
 
 namespace tpsweep::trainer {
 namespace {
@@ -62,6 +64,28 @@ std::string SpecText(v1::TrainingSpec spec) {
   return text;
 }
 
+// Makes all real numbers of a spec, or a part of one, unset.
+void ClearRealNumbers(google::protobuf::Message& message) {
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  reflection.ListFields(message, &fields);
+  for (const google::protobuf::FieldDescriptor* field : fields) {
+    if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_DOUBLE) {
+      reflection.ClearField(&message, field);
+    }
+    if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (!field->is_repeated()) ClearRealNumbers(*reflection.MutableMessage(&message, field));
+    for (int i = 0; field->is_repeated() && i < reflection.FieldSize(message, field); ++i) {
+      ClearRealNumbers(*reflection.MutableRepeatedMessage(&message, field, i));
+    }
+  }
+}
+
+std::string KinText(v1::TrainingSpec spec) {
+  ClearRealNumbers(spec);
+  return SpecText(std::move(spec));
+}
+
 // The first lines in which two texts differ.
 std::string Difference(absl::string_view theirs, absl::string_view ours) {
   const std::vector<absl::string_view> a = absl::StrSplit(theirs, '\n');
@@ -75,6 +99,32 @@ std::string Difference(absl::string_view theirs, absl::string_view ours) {
   return absl::StrCat("it has ", line(a), ", this run has ", line(b));
 }
 
+std::string MetadataOf(const SafetensorsFile& file, const char* key) {
+  const auto found = file.metadata.find(key);
+  return found == file.metadata.end() ? std::string() : found->second;
+}
+
+absl::Status CheckFormat(const SafetensorsFile& file) {
+  const std::string format = MetadataOf(file, "format");
+  if (format == kFormat) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("checkpoint: its format is '",
+                                                 absl::CHexEscape(format),
+                                                 "'; this program reads '", kFormat, "'"));
+}
+
+absl::Status CheckSpec(const std::string& theirs, const std::string& ours) {
+  if (theirs == ours) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("checkpoint: it is of another spec: ", Difference(theirs, ours)));
+}
+
+absl::Status CheckData(const SafetensorsFile& file, const v1::TrainingSpec& spec,
+                       absl::string_view data_sha256) {
+  if (MetadataOf(file, "data_sha256") == data_sha256) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("checkpoint: data set '", spec.dataset().name(),
+                                                 "' had other content when it was made"));
+}
+
 }  // namespace
 
 void WriteIdentity(const v1::TrainingSpec& spec, absl::string_view data_sha256,
@@ -86,25 +136,20 @@ void WriteIdentity(const v1::TrainingSpec& spec, absl::string_view data_sha256,
 
 absl::Status CheckIdentity(const SafetensorsFile& file, const v1::TrainingSpec& spec,
                            absl::string_view data_sha256) {
-  const auto value = [&file](const char* key) {
-    const auto found = file.metadata.find(key);
-    return found == file.metadata.end() ? std::string() : found->second;
-  };
-  if (value("format") != kFormat) {
-    return absl::InvalidArgumentError(absl::StrCat("checkpoint: its format is '",
-                                                   absl::CHexEscape(value("format")),
-                                                   "'; this program reads '", kFormat, "'"));
+  TP_RETURN_IF_ERROR(CheckFormat(file));
+  TP_RETURN_IF_ERROR(CheckSpec(MetadataOf(file, "spec"), SpecText(spec)));
+  return CheckData(file, spec, data_sha256);
+}
+
+absl::Status CheckKinship(const SafetensorsFile& file, const v1::TrainingSpec& spec,
+                          absl::string_view data_sha256) {
+  TP_RETURN_IF_ERROR(CheckFormat(file));
+  v1::TrainingSpec theirs;
+  if (!google::protobuf::TextFormat::ParseFromString(MetadataOf(file, "spec"), &theirs)) {
+    return absl::InvalidArgumentError("checkpoint: its spec cannot be read");
   }
-  const std::string ours = SpecText(spec);
-  if (value("spec") != ours) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("checkpoint: it is of another spec: ", Difference(value("spec"), ours)));
-  }
-  if (value("data_sha256") != data_sha256) {
-    return absl::InvalidArgumentError(absl::StrCat("checkpoint: data set '", spec.dataset().name(),
-                                                   "' had other content when it was made"));
-  }
-  return absl::OkStatus();
+  TP_RETURN_IF_ERROR(CheckSpec(KinText(std::move(theirs)), KinText(spec)));
+  return CheckData(file, spec, data_sha256);
 }
 
 void StateWriter::operator()(absl::string_view name, const Matrix<float>& value) {

@@ -25,6 +25,10 @@ void WriteIdentity(const v1::TrainingSpec& spec, absl::string_view data_sha256,
 absl::Status CheckIdentity(const SafetensorsFile& file, const v1::TrainingSpec& spec,
                            absl::string_view data_sha256);
 
+// The same for a run that inherits the state: real numbers of its spec may be others, too.
+absl::Status CheckKinship(const SafetensorsFile& file, const v1::TrainingSpec& spec,
+                          absl::string_view data_sha256);
+
 class StateWriter {
  public:
   explicit StateWriter(SafetensorsFile& file) : file_(file) {}

@@ -15,7 +15,8 @@ class EmptyRun final : public TrainingRun {
   explicit EmptyRun(const v1::TrainingSpec& spec) : spec_(spec) {}
 
   Result Train(const std::function<void(const v1::Measurement&)>& report,
-               const std::function<bool()>&, const std::function<void()>& epoch_done) override {
+               const std::function<bool()>&, const std::function<void()>& epoch_done,
+               const std::function<int()>&) override {
     v1::Measurement measurement;
     measurement.set_sequence(1);
     (*measurement.mutable_scalars())["seconds"] = 0;
@@ -33,6 +34,11 @@ class EmptyRun final : public TrainingRun {
   absl::Status Restore(absl::string_view checkpoint) override {
     TP_ASSIGN_OR_RETURN(const SafetensorsFile file, ParseSafetensors(checkpoint, "checkpoint"));
     return CheckIdentity(file, spec_, "");
+  }
+
+  absl::Status Inherit(absl::string_view checkpoint) override {
+    TP_ASSIGN_OR_RETURN(const SafetensorsFile file, ParseSafetensors(checkpoint, "checkpoint"));
+    return CheckKinship(file, spec_, "");
   }
 
  private:

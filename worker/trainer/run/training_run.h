@@ -85,6 +85,10 @@ class TrainingRun {
   // as a run that was never stopped. kInvalidArgument if it is not whole, or of
   // another spec: says what differs.
   virtual absl::Status Restore(absl::string_view checkpoint) = 0;
+
+  // Goes on from a checkpoint of a run whose spec may have other real numbers (learning
+  // rates, noise, weight decay): those of this run hold from there on. Errors as above.
+  virtual absl::Status Inherit(absl::string_view checkpoint) = 0;
 };
 
 }  // namespace tpsweep::trainer

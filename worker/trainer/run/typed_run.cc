@@ -419,7 +419,18 @@ template <class S>
 absl::Status TypedRun<S>::Restore(absl::string_view checkpoint) {
   TP_ASSIGN_OR_RETURN(const SafetensorsFile file, ParseSafetensors(checkpoint, "checkpoint"));
   TP_RETURN_IF_ERROR(CheckIdentity(file, spec_, data_->sha256));
+  return TakeState(file);
+}
 
+template <class S>
+absl::Status TypedRun<S>::Inherit(absl::string_view checkpoint) {
+  TP_ASSIGN_OR_RETURN(const SafetensorsFile file, ParseSafetensors(checkpoint, "checkpoint"));
+  TP_RETURN_IF_ERROR(CheckKinship(file, spec_, data_->sha256));
+  return TakeState(file);
+}
+
+template <class S>
+absl::Status TypedRun<S>::TakeState(const SafetensorsFile& file) {
   // Nothing of this run changes before everything is known to be good.
   StateChecker checker(file);
   StateReader reader(file);

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "worker/trainer/data/safetensors.h"
 #include "worker/trainer/data/split.h"
 #include "worker/trainer/learning_rule.h"
 #include "worker/trainer/measure/damping_search.h"
@@ -35,6 +36,7 @@ class TypedRun final : public TrainingRun {
                const std::function<int()>& threads) override;
   std::string Checkpoint() const override;
   absl::Status Restore(absl::string_view checkpoint) override;
+  absl::Status Inherit(absl::string_view checkpoint) override;
 
  private:
   // Why a run cannot go on: which layer, what, at which step.
@@ -43,6 +45,9 @@ class TypedRun final : public TrainingRun {
   TypedRun(const v1::TrainingSpec& spec, std::shared_ptr<const DataSet> data, Split split,
            Network<S> network, std::unique_ptr<LearningRule<S>> rule, Optimiser<S> forward,
            Optimiser<S> feedback, bool learns_feedback);
+
+  // Takes the state of a file that is meant for this run.
+  absl::Status TakeState(const SafetensorsFile& file);
 
   // One mini-batch, from position_ to the next.
   Divergence Advance();
