@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/failpoint.h"
 #include "common/status_macros.h"
 
 namespace tpsweep {
@@ -94,6 +95,7 @@ absl::Status WriteFileFrom(const std::string& path, int64_t offset, absl::string
   const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
   if (file.fd() < 0) return ErrnoStatus("open", path);
   if (ftruncate(file.fd(), offset) != 0) return ErrnoStatus("cut", path);
+  Reach(Failpoint::kBeforeAppend);
   int64_t at = offset;
   while (!bytes.empty()) {
     const ssize_t put = pwrite(file.fd(), bytes.data(), bytes.size(), at);
@@ -105,6 +107,7 @@ absl::Status WriteFileFrom(const std::string& path, int64_t offset, absl::string
     at += put;
     bytes.remove_prefix(static_cast<size_t>(put));
   }
+  Reach(Failpoint::kAfterAppend);
   return absl::OkStatus();
 }
 
@@ -148,7 +151,9 @@ absl::Status AtomicFile::Append(absl::string_view bytes) {
 
 absl::Status AtomicFile::Commit() {
   if (fsync(fd_) != 0) return ErrnoStatus("make durable", scratch_);
+  Reach(Failpoint::kBeforeRename);
   if (rename(scratch_.c_str(), path_.c_str()) != 0) return ErrnoStatus("rename", path_);
+  Reach(Failpoint::kAfterRename);
   close(std::exchange(fd_, -1));
   return SyncFolderOf(path_);
 }

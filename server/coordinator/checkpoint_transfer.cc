@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/failpoint.h"
 #include "common/status_macros.h"
 #include "server/coordinator/coordinator.h"
 
@@ -48,6 +49,7 @@ absl::Status CheckpointUpload::Finish() {
         absl::StrCat("checkpoint ", name_.sha256, ": the bytes have digest ", digest));
   }
   TP_RETURN_IF_ERROR(upload_->Finish());
+  Reach(Failpoint::kAfterUpload);
   return coordinator_.CheckpointArrived(attempt_, name_, bytes_);
 }
 

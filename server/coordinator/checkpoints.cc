@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/failpoint.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "common/status_macros.h"
@@ -178,11 +179,13 @@ bool Coordinator::IsRecorded(const CheckpointName& name) {
 
 void Coordinator::CopyCheckpoints(const std::vector<CheckpointCopy>& copies) {
   for (const CheckpointCopy& copy : copies) {
+    Reach(Failpoint::kBeforeCopy);
     // Whoever asks for it gets the parent's, as long as that is there.
     if (absl::Status copied = checkpoints_.Copy(copy.from, copy.to); !copied.ok()) {
       Log(LogLevel::kError, "checkpoint.not_copied",
           {{"run", ToString(copy.to.run)}, {"why", copied.message()}});
     }
+    Reach(Failpoint::kAfterCopy);
   }
 }
 
@@ -192,9 +195,11 @@ void Coordinator::RemoveGarbage(const std::vector<CheckpointName>& garbage) {
       MutexLock lock(mu_);
       if (checkpoint_bytes_.contains(name)) continue;  // put again meanwhile
     }
+    Reach(Failpoint::kBeforeRemove);
     if (absl::Status removed = checkpoints_.Remove(name); !removed.ok()) {
       Log(LogLevel::kWarning, "checkpoint.not_removed", {{"why", removed.message()}});
     }
+    Reach(Failpoint::kAfterRemove);
   }
 }
 

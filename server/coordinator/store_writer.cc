@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/failpoint.h"
 #include "common/log.h"
 
 namespace tpsweep::server {
@@ -143,9 +144,12 @@ absl::Status StoreWriter::CommitOnce() {
     group_ticket_ = last_ticket_;
   }
   if (group_.empty()) return absl::OkStatus();
+  Reach(Failpoint::kBeforeCommit);
   absl::Status committed = store_.Commit(group_);
   if (committed.ok()) {
+    Reach(Failpoint::kAfterCommit);
     GroupIsDurable();
+    Reach(Failpoint::kAfterAnswers);
     return absl::OkStatus();
   }
   MutexLock lock(mu_);

@@ -79,8 +79,8 @@ class Conversation {
     spec.mutable_training()->mutable_bp();
     spec.mutable_search()->mutable_sampler()->mutable_grid();
     absl::Status created = absl::UnknownError("no answer");
-    coordinator_->CreateStudy(
-        request, [&](absl::StatusOr<v1::Study> answer) { created = answer.status(); });
+    coordinator_->CreateStudy(request,
+                              [&](absl::StatusOr<v1::Study> answer) { created = answer.status(); });
     TP_PROPERTY(writer_->Flush().ok());
     // A conversation may have made a study of this name.
     TP_PROPERTY(created.ok() || absl::IsAlreadyExists(created));
