@@ -345,6 +345,28 @@ TEST_F(CoordinatorTest, ARunThatCrashesItsWorkerThreeTimesIsQuarantined) {
   EXPECT_THAT(EventTypes("s"), testing::Contains("attempt.crashed").Times(3));
 }
 
+// It has the incarnation of the one that crashed, so that its other attempts go on.
+TEST_F(CoordinatorTest, AWorkerThatComesBackIsNotSentWhatCrashedIt) {
+  Create(MakeSpec("s", 2));
+  FakeWorker worker("w", "x");
+  const std::vector<std::string> attempts = StartWorker(worker, 2);
+  ASSERT_THAT(attempts, testing::SizeIs(2));
+  worker.Disconnect();
+  v1::Hello hello = HelloWithCrash(worker, attempts[0]);
+  hello.add_held_attempts(attempts[1]);
+  const auto link = std::make_shared<FakeLink>();
+  TP_ASSERT_OK(coordinator_->Connect(hello, link).status());
+  Flush();
+  for (const v1::ServerMessage& message : link->Take()) {
+    EXPECT_FALSE(message.has_lease()) << message.ShortDebugString();
+    if (message.has_ack()) {
+      EXPECT_EQ(message.ack().attempt(), attempts[1]);
+    }
+  }
+  EXPECT_EQ(Run("s/trials/0/runs/0").failures(), 1);
+  EXPECT_EQ(Run("s/trials/1/runs/0").state(), v1::RUN_STATE_RUNNING);
+}
+
 TEST_F(CoordinatorTest, LossesWithoutACrashAreNoFailures) {
   Create(MakeSpec("s", 1));
   for (int i = 1; i <= 5; ++i) {
