@@ -20,7 +20,7 @@ class ThreadTime {
   // Until now. 1 if no time has passed.
   double Mean() {
     Add();
-    return since_ > begin_ ? thread_time_ / (since_ - begin_) : 1;
+    return since_ > begin_ ? absl::FDivDuration(thread_time_, since_ - begin_) : 1;
   }
 
  private:
