@@ -306,6 +306,23 @@ TEST_F(PopulationTest, TrialsOfWhichNothingWasKeptAreNotExtended) {
   EXPECT_THAT(answer, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("there are no more")));
 }
 
+TEST_F(PopulationTest, ATrialWhoseStateWasKeptIsExtendedFromThere) {
+  v1::StudySpec spec = PbtSpec("s", 2);
+  spec.mutable_search()->mutable_scheduler()->mutable_pbt()->set_every(3);
+  spec.mutable_checkpoints()->set_keep_best(2);
+  Create(spec);
+  Train();
+  const v1::Trial child = Forks("s").at(0);
+  ASSERT_EQ(child.epochs(), 4);
+  started_.clear();
+  TP_ASSERT_OK(ExtendTrial(ToString(TrialName{"s", child.number()}).substr(8), 9));
+  Restart();
+  Train();
+  EXPECT_THAT(started_, ElementsAre(testing::Pair(HasSubstr(child.name()), 5)));
+  EXPECT_EQ(Trials("s")[static_cast<size_t>(child.number())].epochs(), 9);
+  EXPECT_EQ(Study("s").state(), v1::STUDY_STATE_COMPLETED);
+}
+
 TEST_F(PopulationTest, ExplainTellsTheLine) {
   Create(PbtSpec("s", 2));
   Train();

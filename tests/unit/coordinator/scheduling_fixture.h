@@ -42,7 +42,7 @@ class SchedulingTest : public CoordinatorTest {
       TP_ASSERT_OK(worker_.Say(message));
       ++epochs_trained_;
     }
-    if (lease.pause_after_epoch() > 0) {
+    if (lease.pause_after_epoch() > 0 || lease.keep_final()) {
       const std::string bytes = absl::StrCat(lease.attempt(), " at ", last);
       TP_ASSERT_OK(worker_.LeaveCheckpoint(lease.attempt(), MakeCheckpoint(1, last, bytes), bytes));
     }
