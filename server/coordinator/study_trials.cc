@@ -326,6 +326,9 @@ void StudyState::Settle(Arm& arm, Change& change) {
   if (std::exchange(is_settling_, true)) return;  // a trial that is stopped leads back to here
   const auto stop_beaten = [&] {
     while (const std::optional<int64_t> beaten = arm.Beaten()) {
+      // A replicate that had failed is tried again: when it is there, too.
+      const OpenTrial& open = open_trials_.at(*beaten);
+      if (open.num_waiting < open.num_open) break;
       StopTrial(*beaten, "beaten at its rung", change);
     }
   };

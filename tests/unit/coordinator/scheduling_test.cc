@@ -79,6 +79,65 @@ TEST_F(SchedulingTest, ARungIsJudgedOnTheMeanOverReplicates) {
   EXPECT_DOUBLE_EQ(Trials("s")[0].objective(), (rung.values(0) + rung.values(1)) / 2);
 }
 
+class TheFirstTrialIsWorst : public SchedulingTest {
+ protected:
+  double Value(const v1::Lease& lease, int64_t) const override {
+    return lease.attempt().find("/trials/0/") != std::string::npos ? 2 : 1;
+  }
+  std::vector<v1::Lease> NextLeases() {
+    TP_EXPECT_OK(worker_.Offer(1));
+    Flush();
+    return worker_.TakeWholeLeases();
+  }
+};
+
+TEST_F(TheFirstTrialIsWorst, ButIsNotStoppedWhileAReplicateIsTriedAgain) {
+  v1::StudySpec spec = MakeSpec("s", 2, 2);
+  spec.mutable_training()->set_epochs(2);
+  spec.mutable_search()->mutable_scheduler()->mutable_one_epoch()->set_best(1);
+  Create(spec);
+  TP_ASSERT_OK(worker_.Connect(*coordinator_));
+  // One of its replicates fails for good; the other comes to the rung.
+  while (Run("s/trials/0/runs/0").state() != v1::RUN_STATE_FAILED) {
+    const std::vector<v1::Lease> leases = NextLeases();
+    ASSERT_THAT(leases, SizeIs(1));
+    if (leases[0].attempt().find("/trials/0/runs/0/") == std::string::npos) {
+      TrainOne(leases[0]);
+    } else {
+      TP_ASSERT_OK(worker_.Complete(leases[0].attempt(), 0, v1::ATTEMPT_OUTCOME_FAILED));
+    }
+    Flush();
+  }
+  while (Run("s/trials/0/runs/1").state() != v1::RUN_STATE_PAUSED) {
+    for (const v1::Lease& lease : NextLeases()) TrainOne(lease);
+    Flush();
+  }
+  v1::RetryRunsRequest retry;
+  retry.set_name("studies/s/trials/0/runs/0");
+  absl::Status retried = absl::UnknownError("no answer");
+  coordinator_->RetryRuns(retry, [&](const absl::StatusOr<v1::Study>& s) { retried = s.status(); });
+  Flush();
+  TP_ASSERT_OK(retried);
+  const std::vector<v1::Lease> again = NextLeases();
+  ASSERT_THAT(again, SizeIs(1));
+  ASSERT_EQ(again[0].attempt(), "studies/s/trials/0/runs/0/attempts/4");
+  // The other trial comes, and is better.
+  while (States("s").size() < 2 && Trials("s").size() < 2) {
+    for (const v1::Lease& lease : NextLeases()) TrainOne(lease);
+  }
+  for (const v1::Lease& lease : NextLeases()) TrainOne(lease);
+  Flush();
+  EXPECT_EQ(Trials("s")[0].state(), v1::TRIAL_STATE_ACTIVE);
+  EXPECT_EQ(Run("s/trials/0/runs/0").state(), v1::RUN_STATE_RUNNING);
+  TrainOne(again[0]);
+  Flush();
+  Train();
+  EXPECT_EQ(Trials("s")[0].state(), v1::TRIAL_STATE_STOPPED);
+  EXPECT_EQ(Trials("s")[0].rungs(0).values_size(), 2);
+  EXPECT_EQ(Trials("s")[1].state(), v1::TRIAL_STATE_SUCCEEDED);
+  EXPECT_EQ(Study("s").state(), v1::STUDY_STATE_COMPLETED);
+}
+
 TEST_F(SchedulingTest, PausingTheStudyDoesNotMixWithWaitingAtARung) {
   Create(AshaSpec("s", 3));
   Train(2);
