@@ -2,7 +2,8 @@
 
     python3 docs/results/tables.py PREFIX      for example fashion_mnist_
 
-Test error in percent, mean and standard deviation over the runs that ended well.
+Test error in percent, or test loss where there are no classes; mean and standard deviation
+over the runs that ended well.
 """
 import glob
 import json
@@ -11,17 +12,19 @@ import statistics
 import sys
 
 
-def text(errors):
-    spread = f" ± {100 * statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
-    return f"{100 * statistics.mean(errors):.2f}{spread}"
+def text(values, scale):
+    spread = f" ± {scale * statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{scale * statistics.mean(values):.2f}{spread}"
 
 
 def row(path):
     runs = [run for run in json.load(open(path))["runs"] if run["state"] == "SUCCEEDED"]
-    epochs = zip(*(run["history"]["test/error"] for run in runs))
-    cells = [text(errors) for errors in epochs]
-    selected = [run["history"].get("selected/test_error", [None])[-1] for run in runs]
-    cells.append(text(selected) if None not in selected else "-")
+    has_classes = "test/error" in runs[0]["history"]
+    metric, scale = ("error", 100) if has_classes else ("loss", 1)
+    epochs = zip(*(run["history"]["test/" + metric] for run in runs))
+    cells = [text(values, scale) for values in epochs]
+    selected = [run["history"].get("selected/test_" + metric, [None])[-1] for run in runs]
+    cells.append(text(selected, scale) if None not in selected else "-")
     return cells, len(runs)
 
 

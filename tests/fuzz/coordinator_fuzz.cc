@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/mutex.h"
 #include "common/spec/grid_size.h"
+#include "common/spec/validate.h"
 #include "google/protobuf/stubs/logging.h"
 #include "server/coordinator/coordinator.h"
 #include "server/coordinator/queries.h"
@@ -153,8 +154,8 @@ class Conversation {
     const auto request = Parse<v1::PreviewStudyRequest>(bytes);
     if (!request) return;
     v1::StudySpec spec = request->spec();
-    if (!spec::Complete(spec).ok() || spec::TrialCount(spec) * spec.search().replicates() <=
-                                          static_cast<double>(kMostPreviewed)) {
+    const bool is_legal = spec::Complete(spec).ok();
+    if (!is_legal || spec::TrialCount(spec) <= kMostPreviewed / spec.search().replicates()) {
       CheckAnswer(queries_->PreviewStudy(*request).status());
     }
   }

@@ -35,6 +35,7 @@ v1::StudySpec Population() {
   v1::PbtScheduler& pbt = *spec.mutable_search()->mutable_scheduler()->mutable_pbt();
   pbt.set_population(4);
   pbt.set_every(1);
+  spec.mutable_checkpoints()->set_every_seconds(0.01);  // an epoch takes about that
   return spec;
 }
 constexpr const char* kStudy = "studies/population";

@@ -62,8 +62,7 @@ class Script {
     explicit ScriptedRun(Script& script) : script_(script) {}
 
     Result Train(const std::function<void(const v1::Measurement&)>& report,
-                 const std::function<bool()>& stop,
-                 const std::function<void()>& epoch_done,
+                 const std::function<bool()>& stop, const std::function<void()>& epoch_done,
                  const std::function<int()>& /*threads*/) override {
       for (;;) {
         if (stop()) return script_.Stopped();

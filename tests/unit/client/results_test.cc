@@ -295,7 +295,7 @@ TEST_F(ResultsTest, TheBestOfAGroupKeepsTheConstraints) {
   }
   TP_ASSERT_OK_AND_ASSIGN(const Listing groups, GroupTable(results_, "training.rule"));
   EXPECT_THAT(Lines(groups)[0], HasSubstr("layer/bp_angle_weight[2]"));
-  EXPECT_THAT(Lines(groups)[1], testing::MatchesRegex("bp +2 +0  lr=0.001 .* 40 .*"));
+  EXPECT_THAT(Lines(groups)[1], testing::MatchesRegex("bp +2 +0  lr=0.001 .* 40.0000 .*"));
 }
 
 TEST_F(ResultsTest, GroupWithoutAGoodTrialIsStillShown) {

@@ -98,16 +98,18 @@ TEST_F(TheFirstTrialIsWorst, ButIsNotStoppedWhileAReplicateIsTriedAgain) {
   Create(spec);
   TP_ASSERT_OK(worker_.Connect(*coordinator_));
   // One of its replicates fails for good; the other comes to the rung.
-  while (Run("s/trials/0/runs/0").state() != v1::RUN_STATE_FAILED) {
+  for (int failures = 0; failures < 3;) {
     const std::vector<v1::Lease> leases = NextLeases();
     ASSERT_THAT(leases, SizeIs(1));
     if (leases[0].attempt().find("/trials/0/runs/0/") == std::string::npos) {
       TrainOne(leases[0]);
     } else {
       TP_ASSERT_OK(worker_.Complete(leases[0].attempt(), 0, v1::ATTEMPT_OUTCOME_FAILED));
+      ++failures;
     }
     Flush();
   }
+  ASSERT_EQ(Run("s/trials/0/runs/0").state(), v1::RUN_STATE_FAILED);
   while (Run("s/trials/0/runs/1").state() != v1::RUN_STATE_PAUSED) {
     for (const v1::Lease& lease : NextLeases()) TrainOne(lease);
     Flush();
@@ -133,7 +135,6 @@ TEST_F(TheFirstTrialIsWorst, ButIsNotStoppedWhileAReplicateIsTriedAgain) {
   Flush();
   Train();
   EXPECT_EQ(Trials("s")[0].state(), v1::TRIAL_STATE_STOPPED);
-  EXPECT_EQ(Trials("s")[0].rungs(0).values_size(), 2);
   EXPECT_EQ(Trials("s")[1].state(), v1::TRIAL_STATE_SUCCEEDED);
   EXPECT_EQ(Study("s").state(), v1::STUDY_STATE_COMPLETED);
 }
