@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <utility>
@@ -81,9 +82,11 @@ class Process {
 
   // The most memory that it had so far, in bytes. 0: it has ended.
   int64_t PeakMemory() const {
-    const std::string status = ReadFile("/proc/" + std::to_string(pid_) + "/status").value_or("");
-    const size_t at = status.find("VmHWM:");
-    return at == std::string::npos ? 0 : std::stoll(status.substr(at + 6)) * 1024;
+    std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6)) * 1024;
+    }
+    return 0;
   }
 
   std::string Output() const { return ReadFile(log_ + ".out").value_or(""); }
