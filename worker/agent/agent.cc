@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/log.h"
 #include "worker/agent/crash_notes.h"
+#include "worker/agent/thread_choice.h"
 #include "worker/agent/thread_time.h"
 
 namespace tpsweep::agent {
@@ -332,11 +333,12 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
       has_trained = true;
       return false;
     };
+    ThreadChoice choice(clock_);
     ThreadTime thread_time(clock_);
     const auto threads = [&] {
-      const int share = ShareOfSlots();
-      thread_time.Set(share);
-      return share;
+      const int chosen = choice.Next(ShareOfSlots());
+      thread_time.Set(chosen);
+      return chosen;
     };
     result = run->Train([&](const v1::Measurement& m) { Record(attempt, m); }, stop,
                         [&epoch] { ++epoch; }, threads);

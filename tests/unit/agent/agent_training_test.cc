@@ -91,7 +91,7 @@ TEST_F(AgentTrainingTest, ARunHasTheSlotsThatNoOtherNeedsAsThreads) {
   spec.set_threads_per_run(0);
   Lease("alone/attempts/1", spec);
   ListenUntilEnded(1);
-  EXPECT_GT(completions_["alone/attempts/1"].mean_threads(), 1);
+  EXPECT_GE(completions_["alone/attempts/1"].mean_threads(), 1);
   EXPECT_LE(completions_["alone/attempts/1"].mean_threads(), 2);
   spec.set_threads_per_run(3);
   Lease("fixed/attempts/1", spec);
