@@ -1,6 +1,8 @@
 """Prints the tables of docs/results.md from the exports beside this file.
 
-    python3 docs/results/tables.py PREFIX      for example fashion_mnist_
+    python3 docs/results/tables.py PREFIX           for example fashion_mnist_
+    python3 docs/results/tables.py PREFIX angles    the last angle with the update of bp, in
+                                                    degrees, of each layer's weights
 
 Test error in percent, or test loss where there are no classes; mean and standard deviation
 over the runs that ended well.
@@ -28,14 +30,23 @@ def row(path):
     return cells, len(runs)
 
 
+def angles_row(path):
+    runs = [run for run in json.load(open(path))["runs"] if run["state"] == "SUCCEEDED"]
+    last = [run["measurements"]["layer/bp_angle_weight"][-1] for run in runs]
+    return [text(angles, 1) for angles in zip(*last)], len(runs)
+
+
 def main():
     folder = os.path.dirname(os.path.abspath(__file__))
     is_first = True
     for path in sorted(glob.glob(os.path.join(folder, sys.argv[1] + "*.json"))):
-        cells, runs = row(path)
+        has_angles = sys.argv[2:] == ["angles"]
+        cells, runs = angles_row(path) if has_angles else row(path)
         if is_first:
-            head = ["preset"] + [f"epoch {i + 1}" for i in range(len(cells) - 1)]
-            print("| " + " | ".join(head + ["selected", "runs"]) + " |")
+            names = [f"layer {i + 1}" for i in range(len(cells))]
+            if not has_angles:
+                names = [f"epoch {i + 1}" for i in range(len(cells) - 1)] + ["selected"]
+            print("| " + " | ".join(["preset"] + names + ["runs"]) + " |")
             print("|---" * (len(cells) + 2) + "|")
             is_first = False
         name = os.path.basename(path)[: -len(".json")]
