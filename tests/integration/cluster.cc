@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "common/file.h"
 
@@ -84,6 +85,11 @@ Process& Cluster::StartWorker(const std::string& name, int slots, const std::str
             {"--server", servers_, "--name", name, "--slots", absl::StrCat(slots), "--data",
              data.empty() ? DataFolder() : data, "--state", folder_.File("worker-state")});
   return *workers_[name];
+}
+
+int64_t Cluster::TimesTakenUp(const std::string& name) {
+  const std::vector<std::string> parts = absl::StrSplit(worker(name).Errors(), "attempt.taken_up");
+  return static_cast<int64_t>(parts.size()) - 1;
 }
 
 std::unique_ptr<Process> Cluster::Start(const std::string& name, const std::string& program,

@@ -37,6 +37,8 @@ class Cluster {
   // With the data set `tiny`, unless `data` names another folder.
   Process& StartWorker(const std::string& name, int slots = 1, const std::string& data = "");
   Process& worker(const std::string& name) { return *workers_.at(name); }
+  // How often processes of this worker have taken up an attempt of one that was killed.
+  int64_t TimesTakenUp(const std::string& name);
   // Any of the three programs, with its output in files of that name.
   std::unique_ptr<Process> Start(const std::string& name, const std::string& program,
                                  const std::vector<std::string>& arguments);
