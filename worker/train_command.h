@@ -13,7 +13,7 @@ struct TrainOptions {
   std::vector<std::string> data_path;  // folders, first match wins
   std::string checkpoint_path;         // written after each epoch and at a stop; empty: none
   std::string resume_path;             // a checkpoint to go on from; empty: none
-  int threads = 0;                     // instead of threads_per_run; 0: as the spec says, or all cores
+  int threads = 0;  // instead of threads_per_run; 0: as the spec says, or all cores
   Output output = Output::kTable;
 };
 
