@@ -16,10 +16,8 @@ std::optional<Scheduler::Fork> StudyState::NextFork(const Arm& arm) const {
       static_cast<int64_t>(waiting.size()) + (arm.IsWaiting(next->replaces) ? 0 : 1);
   const int64_t cost =
       (next->stop - next->epochs) * num_next * FirstReplicates(record_.spec().search());
-  const bool are_gathered = std::all_of(waiting.begin(), waiting.end(), [this](int64_t number) {
-    const OpenTrial& open = open_trials_.at(number);
-    return open.num_waiting == open.num_open;  // none is tried again
-  });
+  const bool are_gathered = std::all_of(waiting.begin(), waiting.end(),
+                                        [this](int64_t number) { return IsGathered(number); });
   return are_gathered && arm.CanPay(cost) ? next : std::nullopt;
 }
 

@@ -175,6 +175,11 @@ class StudyState {
   void Inherit(v1::Run& run, Change& change);
   // The trial that is made from another now and can be paid for, if there is one.
   std::optional<Scheduler::Fork> NextFork(const Arm& arm) const;
+  // Of a trial that waits at its rung: whether no replicate that had failed is tried again.
+  bool IsGathered(int64_t trial) const {
+    const OpenTrial& open = open_trials_.at(trial);
+    return open.num_waiting == open.num_open;
+  }
   // Makes it; false if there is none.
   bool ForkIn(size_t arm, Change& change);
   // `count` more runs of the trial, queued.

@@ -93,8 +93,7 @@ std::optional<Scheduler::Advance> StudyState::NextAdvance(const Arm& arm) const 
   const v1::Trial& trial = trials_[static_cast<size_t>(next->trial)];
   const OpenTrial& open = open_trials_.at(next->trial);
   const int64_t cost = (next->epochs - trial.epochs()) * open.num_open;
-  const bool is_gathered = open.num_waiting == open.num_open;  // none is tried again
-  return is_gathered && arm.CanPay(cost) ? next : std::nullopt;
+  return IsGathered(next->trial) && arm.CanPay(cost) ? next : std::nullopt;
 }
 
 bool StudyState::GoOnIn(Arm& arm, Change& change) {
@@ -326,9 +325,7 @@ void StudyState::Settle(Arm& arm, Change& change) {
   if (std::exchange(is_settling_, true)) return;  // a trial that is stopped leads back to here
   const auto stop_beaten = [&] {
     while (const std::optional<int64_t> beaten = arm.Beaten()) {
-      // A replicate that had failed is tried again: when it is there, too.
-      const OpenTrial& open = open_trials_.at(*beaten);
-      if (open.num_waiting < open.num_open) break;
+      if (!IsGathered(*beaten)) break;  // when they are all there again
       StopTrial(*beaten, "beaten at its rung", change);
     }
   };

@@ -221,6 +221,20 @@ std::string NumberText(double value) { return absl::StrFormat("%.17g", value); }
 
 bool IsReproducible(const std::string& metric) { return !absl::StrContains(metric, "second"); }
 
+std::vector<std::string> Cluster::Decisions(const std::string& study) {
+  std::vector<std::string> decisions;
+  for (const v1::Trial& trial : Trials(study)) {
+    std::string line;
+    for (const v1::Assignment& parameter : trial.parameters()) {
+      absl::StrAppend(&line, NumberText(parameter.value().number_value()), " ");
+    }
+    decisions.push_back(absl::StrCat(line, trial.fork().ShortDebugString(), " to epoch ",
+                                     trial.epochs(), ": ", NumberText(trial.objective()), ", ",
+                                     v1::TrialState_Name(trial.state())));
+  }
+  return decisions;
+}
+
 v1::StudySpec LongStudy(const std::string& name, std::vector<double> learning_rates) {
   v1::StudySpec spec;
   spec.set_study(name);

@@ -66,6 +66,10 @@ class Cluster {
   std::map<std::string, RunNumbers> Undisturbed(v1::StudySpec spec,
                                                 absl::Duration limit = absl::Seconds(60));
 
+  // What was decided of each trial of a study: its parameters, which are numbers, where it
+  // comes from, how far it got, and its worth.
+  std::vector<std::string> Decisions(const std::string& study);
+
   const std::string& folder() const { return folder_.path(); }
   std::string DataFolder() const { return folder_.File("data"); }
 

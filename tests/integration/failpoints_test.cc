@@ -35,7 +35,7 @@ v1::StudySpec Population() {
   v1::PbtScheduler& pbt = *spec.mutable_search()->mutable_scheduler()->mutable_pbt();
   pbt.set_population(4);
   pbt.set_every(1);
-  spec.mutable_checkpoints()->set_every_seconds(0.01);  // an epoch takes about that
+  spec.mutable_checkpoints()->set_every_seconds(1e-6);  // as often as may be
   return spec;
 }
 constexpr const char* kStudy = "studies/population";
@@ -51,12 +51,7 @@ Outcome OutcomeOf(Cluster& cluster) {
   EXPECT_TRUE(WaitUntil([&] { return cluster.Get(kStudy).state() == v1::STUDY_STATE_COMPLETED; },
                         absl::Seconds(60)));
   Outcome outcome;
-  for (const v1::Trial& trial : cluster.Trials(kStudy)) {
-    outcome.trials.push_back(absl::StrCat(NumberText(trial.parameters(0).value().number_value()),
-                                          " ", trial.fork().ShortDebugString(), " to epoch ",
-                                          trial.epochs(), ": ", NumberText(trial.objective()), ", ",
-                                          v1::TrialState_Name(trial.state())));
-  }
+  outcome.trials = cluster.Decisions(kStudy);
   outcome.numbers = cluster.Numbers(kStudy);
   return outcome;
 }

@@ -28,20 +28,6 @@ bool HasEnded(Cluster& cluster, const std::string& study) {
   return cluster.Get(study).state() == v1::STUDY_STATE_COMPLETED;
 }
 
-std::vector<std::string> Outcome(Cluster& cluster, const std::string& study) {
-  std::vector<std::string> outcome;
-  for (const v1::Trial& trial : cluster.Trials(study)) {
-    std::string line;
-    for (const v1::Assignment& parameter : trial.parameters()) {
-      absl::StrAppend(&line, NumberText(parameter.value().number_value()), " ");
-    }
-    outcome.push_back(absl::StrCat(line, trial.fork().ShortDebugString(), " to epoch ",
-                                   trial.epochs(), ": ", NumberText(trial.objective()), ", ",
-                                   v1::TrialState_Name(trial.state())));
-  }
-  return outcome;
-}
-
 TEST(PopulationTest, ATrialGoesOnFromTheStateOfItsParent) {
   Cluster cluster;
   cluster.StartServer();
@@ -101,7 +87,7 @@ TEST(PopulationTest, KilledServersAndWorkersChangeNoDecision) {
   spec.set_study("undisturbed");
   const std::string undisturbed = cluster.Create(spec).name();
   ASSERT_TRUE(WaitUntil([&] { return HasEnded(cluster, undisturbed); }, absl::Seconds(90)));
-  EXPECT_EQ(Outcome(cluster, study), Outcome(cluster, undisturbed));
+  EXPECT_EQ(cluster.Decisions(study), cluster.Decisions(undisturbed));
   EXPECT_THAT(cluster.Trials(study), SizeIs(4 + 5));
   for (const v1::Run& run : cluster.Runs(study)) {
     EXPECT_EQ(run.message().find("from its beginning"), std::string::npos) << run.name();

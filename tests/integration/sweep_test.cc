@@ -102,7 +102,6 @@ TEST(SweepTest, ResultsEqualThoseOfTrainBitForBit) {
 // A data set is held once, in its bytes, however many runs train on it; here two at a time
 // in float64, on the networks of the presets.
 TEST(SweepTest, AWorkerOnFashionMnistStaysSmall) {
-  if (kIsSanitized) GTEST_SKIP() << "a sanitizer takes several times the memory";
   Cluster cluster;
   cluster.StartServer();
   Process& worker = cluster.StartWorker("w", 2, "/usr/share/datasets");
@@ -119,7 +118,8 @@ TEST(SweepTest, AWorkerOnFashionMnistStaysSmall) {
   training.set_epochs(1);
   cluster.WaitForEnd(cluster.Create(spec).name());
   EXPECT_GT(worker.PeakMemory(), 60 << 20) << "it has the training images";
-  EXPECT_LT(worker.PeakMemory(), 300 << 20);
+  // A sanitizer has memory of its own beside that.
+  EXPECT_LT(worker.PeakMemory(), int64_t{kIsSanitized ? 2048 : 300} << 20);
 }
 
 TEST(SweepTest, ARecordedStudyCanBeSimulated) {

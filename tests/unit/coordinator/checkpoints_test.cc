@@ -29,23 +29,6 @@ class CheckpointsTest : public CoordinatorTest {
     }
     return digests;
   }
-  // All bytes that an attempt is given to go on from.
-  absl::StatusOr<std::string> Get(const std::string& attempt, const std::string& rejected = "") {
-    v1::GetCheckpointRequest request;
-    request.set_attempt(attempt);
-    request.set_rejected_sha256(rejected);
-    request.set_reason("of no use");
-    absl::StatusOr<std::unique_ptr<CheckpointDownload>> download =
-        coordinator_->GetCheckpoint(request);
-    if (!download.ok()) return download.status();
-    std::string bytes;
-    for (;;) {
-      absl::StatusOr<std::string> part = (*download)->Next();
-      if (!part.ok()) return part.status();
-      if (part->empty()) return bytes;
-      bytes += *part;
-    }
-  }
 
   FakeWorker a_{"a", "a1"};
   FakeWorker b_{"b", "b1"};

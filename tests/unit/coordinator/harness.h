@@ -318,6 +318,24 @@ class CoordinatorTest : public testing::Test {
     TP_EXPECT_OK(writer_->Flush());
   }
 
+  // All bytes that an attempt is given to go on from.
+  absl::StatusOr<std::string> Get(const std::string& attempt, const std::string& rejected = "") {
+    v1::GetCheckpointRequest request;
+    request.set_attempt(attempt);
+    request.set_rejected_sha256(rejected);
+    request.set_reason("it is gone");
+    absl::StatusOr<std::unique_ptr<CheckpointDownload>> download =
+        coordinator_->GetCheckpoint(request);
+    if (!download.ok()) return download.status();
+    std::string bytes;
+    for (;;) {
+      absl::StatusOr<std::string> part = (*download)->Next();
+      if (!part.ok()) return part.status();
+      if (part->empty()) return bytes;
+      bytes += *part;
+    }
+  }
+
   CoordinatorOptions options_;
   MemoryStore memory_;
   FaultyStore store_{memory_};

@@ -52,15 +52,6 @@ class PopulationTest : public SchedulingTest {
     }
     return messages;
   }
-  // The bytes that an attempt is given to go on from.
-  absl::StatusOr<std::string> Get(const std::string& attempt, const std::string& rejected = "") {
-    v1::GetCheckpointRequest request;
-    request.set_attempt(attempt);
-    request.set_rejected_sha256(rejected);
-    request.set_reason("it is gone");
-    TP_ASSIGN_OR_RETURN(const auto download, coordinator_->GetCheckpoint(request));
-    return download->Next();
-  }
   // All of a population at their first rung, and the first lease after that.
   v1::Lease FirstFork(const v1::StudySpec& spec) {
     Create(spec);
