@@ -2,6 +2,9 @@
 
 #include <map>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/spec/space.h"
 #include "common/training/data_files.h"
 #include "common/training/known_data.h"
 
@@ -12,6 +15,9 @@ struct KnownSet {
   const char* name;
   const char* how_to_get;
 };
+constexpr absl::string_view kSystemData = "/usr/share/datasets";
+constexpr absl::string_view kNamePath = "training.dataset.name";
+
 constexpr KnownSet kKnownSets[] = {
     {"cifar10",
      "not found; put the six files of its binary version into a folder cifar10 and name the folder "
@@ -21,6 +27,18 @@ constexpr KnownSet kKnownSets[] = {
      "not found; put its four IDX files into a folder mnist and name the folder above it "
      "with --data or TPSWEEP_DATA"},
 };
+
+// All that its trials may need.
+std::vector<std::string> NeededNames(const v1::StudySpec& spec) {
+  if (spec.training().has_epochs() && spec.training().epochs() == 0) return {};
+  std::vector<std::string> names;
+  for (const v1::Parameter& parameter : spec.space()) {
+    if (parameter.path() != kNamePath) continue;
+    for (const auto& value : spec::ProbeValues(parameter)) names.push_back(value.string_value());
+  }
+  if (names.empty()) names.push_back(spec.training().dataset().name());
+  return names;
+}
 
 }  // namespace
 
@@ -35,6 +53,29 @@ std::vector<DataSetFolder> FindDataSets(absl::Span<const std::string> search_pat
     if (!found.contains(set.name)) sets.push_back({set.name, "", set.how_to_get});
   }
   return sets;
+}
+
+std::vector<std::string> DataSearchPath(const std::vector<std::string>& flags,
+                                        const std::vector<std::string>& environment) {
+  if (!flags.empty()) return flags;
+  std::vector<std::string> path = environment;
+  path.emplace_back(kSystemData);
+  return path;
+}
+
+absl::Status CheckDataSets(const v1::StudySpec& spec, absl::Span<const std::string> search_path) {
+  const std::map<std::string, DataFiles> found = ListDataSets(search_path);
+  for (const std::string& name : NeededNames(spec)) {
+    if (found.contains(name) || IsGenerated(name)) continue;
+    std::string remedy = "not found; all that are there: tpsweep describe data";
+    for (const KnownSet& set : kKnownSets) {
+      if (set.name == name) remedy = set.how_to_get;
+    }
+    return absl::NotFoundError(absl::StrCat(kNamePath, ": data set '", name, "' ", remedy,
+                                            " (looked in: ", absl::StrJoin(search_path, ", "),
+                                            ")"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace tpsweep::client

@@ -15,8 +15,6 @@
 namespace tpsweep::client {
 namespace {
 
-constexpr absl::string_view kSystemData = "/usr/share/datasets";
-
 Listing ToListing(absl::string_view name, const std::vector<spec::Description>& descriptions) {
   Listing listing{std::string(name),
                   {{"path", ""},
@@ -103,11 +101,8 @@ absl::StatusOr<ExitStatus> DescribeFields(Session& session, const std::string& p
   return ExitStatus::kDone;
 }
 
-ExitStatus DescribeData(Session& session, std::vector<std::string> data_path) {
-  if (data_path.empty()) {  // as a worker looks
-    data_path = session.data_path;
-    data_path.emplace_back(kSystemData);
-  }
+ExitStatus DescribeData(Session& session, const std::vector<std::string>& folders) {
+  const std::vector<std::string> data_path = DataSearchPath(folders, session.data_path);
   Listing listing{"data",
                   {{"name", "data set"}, {"folder", "folder"}, {"comment", "files"}},
                   {},

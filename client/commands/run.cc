@@ -6,6 +6,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/results.h"
 #include "client/commands/spec_flags.h"
+#include "client/data_sets.h"
 #include "client/fetch_results.h"
 #include "client/follow.h"
 #include "client/interrupt.h"
@@ -108,6 +109,7 @@ absl::StatusOr<ExitStatus> Run(Session& session, const RunFlags& flags) {
     return ExitStatus::kUsage;
   }
   TP_ASSIGN_OR_RETURN(const v1::StudySpec spec, LoadStudy(flags.source));
+  TP_RETURN_IF_ERROR(CheckDataSets(spec, DataSearchPath(flags.data_path, session.data_path)));
   const LocalServiceOptions options = ServiceOptions(session, flags, spec);
   const Interrupt interrupt;
   TP_ASSIGN_OR_RETURN(const auto service, LocalService::Start(options, interrupt, session.clock));

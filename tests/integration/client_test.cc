@@ -378,6 +378,14 @@ TEST_F(ClientTest, SaysWhatAStudyWaitsFor) {
   EXPECT_THAT(ended.err, HasSubstr("absent"));
 }
 
+TEST_F(ClientTest, ARunOnThisMachineSaysAtOnceThatADataSetIsMissing) {
+  const std::string spec = Spec(absl::StrReplaceAll(kTiny, {{"name: tiny", "name: absent"}}));
+  const Ended ended = Tpsweep({"run", spec, "--dir", RunDir(), "--data", cluster_.DataFolder()});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_THAT(ended.err, HasSubstr("training.dataset.name: data set 'absent' not found"));
+  EXPECT_THAT(ended.err, HasSubstr(cluster_.DataFolder()));
+}
+
 TEST_F(ClientTest, WatchSurvivesARestartOfTheServer) {
   cluster_.StartServer();
   const auto watcher = Start(AtServer({"submit", Spec(kTiny), "--watch"}));

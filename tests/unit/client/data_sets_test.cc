@@ -84,5 +84,51 @@ TEST(FindDataSets, SaysHowToGetAKnownSetThatIsMissing) {
   EXPECT_THAT(sets[4].comment, testing::HasSubstr("apt install dataset-fashion-mnist"));
 }
 
+v1::StudySpec StudyOf(const std::string& data_set) {
+  v1::StudySpec spec;
+  spec.mutable_training()->mutable_dataset()->set_name(data_set);
+  return spec;
+}
+
+TEST(CheckDataSets, NamesWhatIsMissingAndWhereItWasLookedFor) {
+  const TempFolder folder;
+  WriteSyntheticIdx(folder.File("tiny"));
+  const auto check = [&folder](const v1::StudySpec& spec) {
+    return std::string(CheckDataSets(spec, {folder.path()}).message());
+  };
+  EXPECT_EQ(check(StudyOf("tiny")), "");
+  EXPECT_EQ(check(StudyOf("student-teacher")), "");
+  EXPECT_EQ(check(StudyOf("absent")),
+            "training.dataset.name: data set 'absent' not found; all that are there: tpsweep "
+            "describe data (looked in: " +
+                folder.path() + ")");
+  EXPECT_THAT(check(StudyOf("fashion-mnist")),
+              testing::HasSubstr("'fashion-mnist' not found; Debian has it"));
+}
+
+TEST(CheckDataSets, LooksForEverySetOfASearch) {
+  const TempFolder folder;
+  WriteSyntheticIdx(folder.File("tiny"));
+  v1::StudySpec spec;
+  v1::Parameter& parameter = *spec.add_space();
+  parameter.set_path("training.dataset.name");
+  for (const char* name : {"tiny", "absent"}) {
+    parameter.mutable_choice()->add_values()->set_string_value(name);
+  }
+  EXPECT_THAT(std::string(CheckDataSets(spec, {folder.path()}).message()),
+              testing::HasSubstr("data set 'absent'"));
+}
+
+TEST(CheckDataSets, WithoutTrainingNoneIsNeeded) {
+  v1::StudySpec spec = StudyOf("absent");
+  spec.mutable_training()->set_epochs(0);
+  EXPECT_TRUE(CheckDataSets(spec, {}).ok());
+}
+
+TEST(DataSearchPath, FlagsReplaceTheEnvironment) {
+  EXPECT_THAT(DataSearchPath({"a", "b"}, {"c"}), ElementsAre("a", "b"));
+  EXPECT_THAT(DataSearchPath({}, {"c"}), ElementsAre("c", "/usr/share/datasets"));
+}
+
 }  // namespace
 }  // namespace tpsweep::client
