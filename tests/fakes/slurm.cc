@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -18,13 +20,6 @@ namespace {
 
 // Its daemons are not on every user's path.
 constexpr char kPath[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-
-std::vector<std::string> Node(std::vector<std::string> command) {
-  std::vector<std::string> node = {"/usr/bin/unshare", "--pid",        "--mount",
-                                   "--fork",           "--mount-proc", "--kill-child=KILL"};
-  node.insert(node.end(), command.begin(), command.end());
-  return node;
-}
 
 std::string ShortHostName() {
   char name[256] = {};
@@ -57,8 +52,12 @@ int FreePorts(int count) {
 }  // namespace
 
 bool SlurmCluster::MayBeStarted() {
-  Process trial(Node({"/bin/true"}), "/dev/null");
-  return geteuid() == 0 && trial.WaitForExit() == 0;
+  if (geteuid() != 0) return false;
+  // Root of a container may lack the privilege.
+  const pid_t trial = fork();
+  if (trial == 0) _exit(unshare(CLONE_NEWPID | CLONE_NEWNS) == 0 ? 0 : 1);
+  int status = -1;
+  return waitpid(trial, &status, 0) == trial && status == 0;
 }
 
 SlurmCluster::SlurmCluster(int num_nodes) {
@@ -149,11 +148,22 @@ std::unique_ptr<Process> SlurmCluster::StartNode(const std::string& name) {
   const std::string disk = folder_ + "/disk-" + name;
   std::filesystem::create_directory(disk);
   std::filesystem::create_directory(folder_ + "/spool/" + name);
-  return std::make_unique<Process>(
-      Node({"/bin/sh", "-c",
-            R"(mount --bind "$1" /var/tmp && exec /usr/sbin/slurmd -D -N "$2" -f "$3")", "sh", disk,
-            name, folder_ + "/slurm.conf"}),
-      folder_ + "/slurmd-" + name);
+  // The end of `unshare` is that of the first process inside, and that the end of all others.
+  const std::vector<std::string> command = {
+      "/usr/bin/unshare",
+      "--pid",
+      "--mount",
+      "--fork",
+      "--mount-proc",
+      "--kill-child=KILL",
+      "/bin/sh",
+      "-c",
+      R"(mount --bind "$1" /var/tmp && exec /usr/sbin/slurmd -D -N "$2" -f "$3")",
+      "sh",
+      disk,
+      name,
+      folder_ + "/slurm.conf"};
+  return std::make_unique<Process>(command, folder_ + "/slurmd-" + name);
 }
 
 std::string SlurmCluster::Run(const std::vector<std::string>& command,
