@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -62,16 +63,19 @@ absl::StatusOr<std::unique_ptr<agent::Spool>> OpenSpool(const AgentCommandOption
   std::_Exit(status);
 }
 
-// Turns SIGTERM and SIGINT into an orderly end. The signals must be blocked in
+// Turns signals, and the lack of work, into an orderly end. The signals must be blocked in
 // every thread.
-class StopOnSignal {
+class OrderlyEnd {
  public:
-  StopOnSignal(const sigset_t& signals, absl::Duration grace, agent::Agent& agent,
-               agent::CoordinatorClient& client)
-      : signals_(signals), grace_(grace), agent_(agent), client_(client), thread_([this] {
-          Watch();
-        }) {}
-  ~StopOnSignal() {
+  OrderlyEnd(const sigset_t& signals, const AgentCommandOptions& options, agent::Agent& agent,
+             agent::CoordinatorClient& client)
+      : signals_(signals),
+        grace_(options.grace),
+        exit_when_idle_(options.exit_when_idle),
+        agent_(agent),
+        client_(client),
+        thread_([this] { Watch(); }) {}
+  ~OrderlyEnd() {
     is_over_ = true;
     pthread_kill(thread_.native_handle(), SIGTERM);
     thread_.join();
@@ -79,27 +83,57 @@ class StopOnSignal {
 
  private:
   void Watch() {
-    int signal = 0;
-    sigwait(&signals_, &signal);
+    const int signal = WaitForReason();
     if (is_over_) return;
-    Log(LogLevel::kInfo, "worker.stopping", {{"signal", signal}});
+    if (signal == kNone) {
+      Log(LogLevel::kInfo, "worker.stopping",
+          {{"idle_for", absl::FormatDuration(exit_when_idle_)}});
+    } else {
+      Log(LogLevel::kInfo, "worker.stopping", {{"signal", signal}});
+    }
     agent_.Drain();
     std::thread hand_back([this] {
       agent_.WaitUntilIdle(kHandBack * grace_);
       client_.Stop();
     });
-    const timespec limit = absl::ToTimespec(kExit * grace_);
-    const bool is_second = sigtimedwait(&signals_, nullptr, &limit) > 0;
+    const bool comes_again = ComesAgain(signal, kExit * grace_);
     if (!is_over_) {
       Log(LogLevel::kWarning, "worker.ended_at_once",
-          {{"reason", is_second ? "second signal" : "the runs did not end in time"}});
-      ExitAtOnce(is_second ? 1 : 0);
+          {{"reason", comes_again ? "second signal" : "the runs did not end in time"}});
+      ExitAtOnce(comes_again ? 1 : 0);
     }
     hand_back.join();
   }
 
+  static constexpr int kNone = 0;
+  // The next signal, or kNone if there is none within `limit`.
+  int WaitForSignal(absl::Duration limit) {
+    const timespec time = absl::ToTimespec(limit);
+    return std::max(kNone, sigtimedwait(&signals_, nullptr, &time));
+  }
+  // The first signal; kNone: there was no work for long enough before.
+  int WaitForReason() {
+    for (;;) {
+      const absl::Duration left = exit_when_idle_ - agent_.IdleTime();
+      if (left <= absl::ZeroDuration()) return kNone;
+      if (const int signal = WaitForSignal(left); signal != kNone) return signal;
+    }
+  }
+  // Whether the first signal is sent once more. Another kind says nothing new: Slurm sends
+  // SIGUSR1 and SIGTERM, LSF SIGINT and SIGTERM.
+  bool ComesAgain(int first, absl::Duration limit) {
+    const absl::Duration end = Clock::Real().Elapsed() + limit;
+    for (;;) {
+      const int signal =
+          WaitForSignal(std::max(absl::ZeroDuration(), end - Clock::Real().Elapsed()));
+      if (signal == kNone || is_over_) return false;
+      if (signal == first) return true;
+    }
+  }
+
   const sigset_t signals_;
   const absl::Duration grace_;
+  const absl::Duration exit_when_idle_;
   agent::Agent& agent_;
   agent::CoordinatorClient& client_;
   std::atomic<bool> is_over_ = false;
@@ -165,7 +199,7 @@ int RunAgentCommand(const AgentCommandOptions& options) {
        {"kernels", trainer::KernelSetName()}});
   absl::Status end;
   {
-    StopOnSignal stop(signals, options.grace, agent, **client);
+    OrderlyEnd orderly_end(signals, options, agent, **client);
     end = (*client)->Run();
   }
   if (agent.has_told_crashes()) notes.Forget();

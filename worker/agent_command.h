@@ -20,15 +20,18 @@ struct AgentCommandOptions {
   std::string state_folder;
   int64_t spool_bytes = int64_t{1} << 30;
   absl::Duration grace;  // what handing back may take
+  absl::Duration exit_when_idle = absl::InfiniteDuration();
   std::string version;
 };
 
-// Exit statuses: 0 stopped by SIGTERM or SIGINT, 1 error.
+// Exit statuses: 0 stopped by a signal, or because there was no work for `exit_when_idle`; 1
+// error.
 //
 // On the first signal (SIGTERM, SIGINT, or SIGUSR1 and SIGUSR2, which batch systems send
 // before they preempt) no more work is taken, every run ends at its next mini-batch,
 // leaves a checkpoint and is handed back; that takes no longer than `grace`, whatever
-// the server or the runs do. A second signal ends the process at once.
+// the server or the runs do. The same signal again ends the process at once; others do not,
+// since batch systems send several kinds in turn.
 int RunAgentCommand(const AgentCommandOptions& options);
 
 }  // namespace tpsweep

@@ -42,13 +42,19 @@ std::string DefaultStateFolder() {
   return std::string(home != nullptr ? home : ".") + "/.local/state/tpsweep/worker";
 }
 
-// For CLI11: empty if `text` is a duration from a second to an hour.
-std::string CheckGrace(const std::string& text) {
-  absl::Duration grace;
-  if (absl::ParseDuration(text, &grace) && grace >= absl::Seconds(1) && grace <= absl::Hours(1)) {
-    return "";
-  }
-  return "'" + text + "' is not a duration from 1s to 1h, such as 5s or 2m";
+// A duration from a second to `hours`.
+CLI::Validator DurationUpTo(int hours) {
+  return CLI::Validator(
+      [hours](const std::string& text) -> std::string {
+        absl::Duration duration;
+        if (absl::ParseDuration(text, &duration) && duration >= absl::Seconds(1) &&
+            duration <= absl::Hours(hours)) {
+          return "";
+        }
+        return "'" + text + "' is not a duration from 1s to " + std::to_string(hours) +
+               "h, such as 5s or 2m";
+      },
+      "DURATION");
 }
 
 void SayIfSlow() {
@@ -99,8 +105,13 @@ int main(int argc, char** argv) {
   app.add_option("--name", agent.name, "Name of this worker (default: host, process, random)");
   std::string grace = "5s";
   app.add_option("--grace", grace, "What handing back may take after the first signal")
-      ->check(CLI::Validator(&CheckGrace, "DURATION"))
+      ->check(DurationUpTo(1))
       ->capture_default_str();
+  std::string exit_when_idle;
+  app.add_option("--exit-when-idle", exit_when_idle,
+                 "Exit after so long without a run, also when that is because the server cannot be "
+                 "reached (default: never)")
+      ->check(DurationUpTo(168));
   app.add_option("--state", agent.state_folder,
                  "Folder where a worker keeps what the server has not acknowledged, to come back "
                  "with it, and notes the run by which it dies; default: tpsweep/worker in the "
@@ -203,6 +214,7 @@ int main(int argc, char** argv) {
   }
   agent.data_path = data_path;
   absl::ParseDuration(grace, &agent.grace);
+  if (!exit_when_idle.empty()) absl::ParseDuration(exit_when_idle, &agent.exit_when_idle);
   if (agent.state_folder.empty()) agent.state_folder = DefaultStateFolder();
   return tpsweep::RunAgentCommand(agent);
 }

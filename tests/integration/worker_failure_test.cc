@@ -101,6 +101,41 @@ TEST(WorkerFailureTest, ASecondSignalEndsAWorkerAtOnce) {
   EXPECT_THAT(worker.WaitForExit(absl::Seconds(1)), Optional(1)) << worker.Errors();
 }
 
+// As batch systems do: a warning, and then their usual one.
+TEST(WorkerFailureTest, SignalsOfTwoKindsAreOneRequestToStop) {
+  Cluster cluster;
+  cluster.StartServer({"--lease-ttl", "10m"});
+  Process& worker = cluster.StartWorker("w1");
+  const v1::StudySpec spec = LongStudy("warned");
+  const std::string study = cluster.Create(spec).name();
+  cluster.WaitForRunning(study);
+  cluster.server().Signal(SIGSTOP);  // nothing is handed back before both have come
+  worker.Signal(SIGUSR1);
+  ASSERT_TRUE(WaitUntil([&] { return absl::StrContains(worker.Errors(), "worker.stopping"); }));
+  worker.Signal(SIGTERM);
+  cluster.server().Signal(SIGCONT);
+  EXPECT_THAT(worker.WaitForExit(absl::Seconds(5)), Optional(0)) << worker.Errors();
+  cluster.StartWorker("w2");
+  cluster.WaitForEnd(study);
+  EXPECT_EQ(cluster.Runs(study).at(0).attempt(), 2);
+  EXPECT_EQ(cluster.Numbers(study), cluster.Undisturbed(spec));
+}
+
+TEST(WorkerFailureTest, AWorkerWithoutWorkEndsIfItWasAskedTo) {
+  Cluster cluster;
+  cluster.StartServer();
+  // Trains for longer than it may be idle.
+  const std::string study = cluster.Create(LongStudy("last")).name();
+  const std::unique_ptr<Process> worker =
+      cluster.Start("w1", "tpsweep-worker",
+                    {"--server", cluster.address(), "--name", "w1", "--slots", "1", "--data",
+                     cluster.DataFolder(), "--state", cluster.folder() + "/worker-state",
+                     "--exit-when-idle", "1s"});
+  cluster.WaitForEnd(study);
+  EXPECT_EQ(cluster.Runs(study).at(0).attempt(), 1);
+  EXPECT_THAT(worker->WaitForExit(), Optional(0)) << worker->Errors();
+}
+
 TEST(WorkerFailureTest, ARunThatCrashesItsWorkerIsQuarantinedAndTheOthersGoOn) {
   Cluster cluster;
   cluster.StartServer({"--lease-ttl", "10m"});

@@ -32,7 +32,8 @@ Agent::Agent(AgentOptions options, trainer::DataSetCache& data, Clock& clock, Cr
       data_(data),
       clock_(clock),
       create_run_(std::move(create_run)),
-      spool_(spool) {
+      spool_(spool),
+      last_work_(clock_.Elapsed()) {
   if (spool_ != nullptr) {
     for (SpooledAttempt& spooled : spool_->TakeUp()) TakeUp(std::move(spooled));
   }
@@ -215,6 +216,7 @@ std::shared_ptr<HeldAttempt> Agent::TakeAck(const v1::Ack& ack) {
     attempt.RequestStop(Why::kAbandoned);
     std::erase(queue_, held);
     held_.erase(entry);
+    last_work_ = clock_.Elapsed();
     return held;
   }
   return nullptr;
@@ -230,13 +232,20 @@ void Agent::Drain() {
 bool Agent::WaitUntilIdle(absl::Duration timeout) {
   const absl::Duration deadline = clock_.Elapsed() + timeout;
   MutexLock lock(mu_);
-  while (!held_.empty() || num_training_ > 0) {
+  while (!IsIdle()) {
     const absl::Duration left = deadline - clock_.Elapsed();
     if (left <= absl::ZeroDuration()) return false;
     clock_.WaitFor(waiting_, mu_, left);
   }
   return true;
 }
+
+absl::Duration Agent::IdleTime() {
+  MutexLock lock(mu_);
+  return IsIdle() ? clock_.Elapsed() - last_work_ : absl::ZeroDuration();
+}
+
+bool Agent::IsIdle() const { return held_.empty() && num_training_ == 0; }
 
 // --- the slots --------------------------------------------------------------
 
@@ -265,6 +274,7 @@ void Agent::WorkInSlot() {
     {
       MutexLock lock(mu_);
       --num_training_;
+      last_work_ = clock_.Elapsed();
       attempt->Complete(ending.outcome, ending.message);
       attempt->set_in_slot(false);
       is_dropped = !held_.contains(attempt->name());

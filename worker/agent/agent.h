@@ -96,6 +96,8 @@ class Agent {
   // Waits until nothing is trained and everything is acknowledged. False if
   // `timeout` passed first.
   bool WaitUntilIdle(absl::Duration timeout);
+  // For how long that has been so, or this agent has been there. 0: it is not so.
+  absl::Duration IdleTime();
 
  private:
   struct Ending {
@@ -106,6 +108,7 @@ class Agent {
   void WorkInSlot();
   // Threads for a run that is trained: the slots that no run needs are shared.
   int ShareOfSlots();
+  bool IsIdle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Ending Train(HeldAttempt& attempt);
   Ending TrainUnguarded(HeldAttempt& attempt);
   void Record(HeldAttempt& attempt, const v1::Measurement& measurement);
@@ -174,7 +177,8 @@ class Agent {
     std::optional<Downloaded> result;
   };
   std::map<std::string, Wanted> wanted_ ABSL_GUARDED_BY(mu_);  // by attempt
-  int num_training_ ABSL_GUARDED_BY(mu_) = 0;  // slots at work, also on what was abandoned
+  int num_training_ ABSL_GUARDED_BY(mu_) = 0;      // slots at work, also on what was abandoned
+  absl::Duration last_work_ ABSL_GUARDED_BY(mu_);  // when an attempt was let go of
 
   std::vector<std::thread> threads_;
 };

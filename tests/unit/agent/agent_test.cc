@@ -77,6 +77,23 @@ TEST_F(AgentTest, TrainsALeaseAndReportsEverything) {
   EXPECT_TRUE(agent_->WaitUntilIdle(absl::ZeroDuration()));
 }
 
+TEST_F(AgentTest, KnowsForHowLongItHasHadNoWork) {
+  Start();
+  clock_.Advance(absl::Seconds(5));
+  EXPECT_EQ(agent_->IdleTime(), absl::Seconds(5));
+  Connect();
+  Lease(kFirst);
+  clock_.Advance(absl::Seconds(5));
+  EXPECT_EQ(agent_->IdleTime(), absl::ZeroDuration());
+  script_.Finish();
+  NextCompletion();
+  clock_.Advance(absl::Seconds(5));
+  EXPECT_EQ(agent_->IdleTime(), absl::ZeroDuration()) << "the server may not have heard of it";
+  Ack(kFirst, 0, true);
+  clock_.Advance(absl::Seconds(5));
+  EXPECT_EQ(agent_->IdleTime(), absl::Seconds(5));
+}
+
 TEST_F(AgentTest, SendsAHeartbeatWhenThereIsNothingElseToSay) {
   Start();
   Connect();
