@@ -80,10 +80,11 @@ std::unique_ptr<v1::SweepService::Stub> Cluster::NewService() const {
 }
 
 Process& Cluster::StartWorker(const std::string& name, int slots, const std::string& data) {
-  workers_[name] =
-      Start(name, "tpsweep-worker",
-            {"--server", servers_, "--name", name, "--slots", absl::StrCat(slots), "--data",
-             data.empty() ? DataFolder() : data, "--state", folder_.File("worker-state")});
+  workers_[name] = Start(name, "tpsweep-worker",
+                         {"--server", servers_, "--name", name, "--slots", absl::StrCat(slots),
+                          "--data", data.empty() ? DataFolder() : data, "--state",
+                          folder_.File("worker-state"), "--log-level", "debug"},
+                         run_workers_by_);
   return *workers_[name];
 }
 
@@ -93,10 +94,12 @@ int64_t Cluster::TimesTakenUp(const std::string& name) {
 }
 
 std::unique_ptr<Process> Cluster::Start(const std::string& name, const std::string& program,
-                                        const std::vector<std::string>& arguments) {
+                                        const std::vector<std::string>& arguments,
+                                        std::vector<std::string> run_by) {
   const char* const folder = std::getenv("TPSWEEP_BIN_DIR");
   if (folder == nullptr) throw std::runtime_error("TPSWEEP_BIN_DIR is not set: run it with ctest");
-  std::vector<std::string> command = {absl::StrCat(folder, "/", program)};
+  std::vector<std::string> command = std::move(run_by);
+  command.push_back(absl::StrCat(folder, "/", program));
   command.insert(command.end(), arguments.begin(), arguments.end());
   return std::make_unique<Process>(command, folder_.File(name));
 }
@@ -148,6 +151,36 @@ std::vector<v1::Worker> Cluster::Workers() {
   const v1::ListWorkersResponse response =
       Call(service(), &Service::ListWorkers, v1::ListWorkersRequest());
   return {response.workers().begin(), response.workers().end()};
+}
+
+Reading Cluster::Read(const std::string& study) {
+  Reading reading;
+  reading.runs = Runs(study);
+  reading.measurements = Measurements(study, /*all_attempts=*/true);
+  return reading;
+}
+
+History Cluster::HistoryOf(const std::string& study, std::vector<Reading> readings) {
+  History history;
+  v1::WatchRequest request;
+  request.set_study(study);
+  request.set_until_study_ends(true);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+  const auto stream = service().Watch(&context, request);
+  for (v1::Event event; stream->Read(&event);) history.events.push_back(event);
+  if (const grpc::Status status = stream->Finish(); !status.ok()) {
+    throw std::runtime_error(absl::StrCat("no events of ", study, ": ", status.error_message()));
+  }
+  history.readings = std::move(readings);
+  history.readings.push_back(Read(study));
+  history.story = Measurements(study);
+  for (const auto& [name, worker] : workers_) {
+    for (Acknowledgement& heard : AcknowledgementsIn(name, worker->Errors())) {
+      if (absl::StartsWith(heard.attempt, study + "/")) history.heard.push_back(std::move(heard));
+    }
+  }
+  return history;
 }
 
 v1::Study Cluster::WaitForEnd(const std::string& name, absl::Duration limit) {

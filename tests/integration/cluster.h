@@ -5,12 +5,14 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "tests/fakes/process.h"
 #include "tests/fakes/synthetic_idx.h"
+#include "tests/integration/history.h"
 #include "tpsweep/v1/sweep_service.grpc.pb.h"
 
 namespace tpsweep {
@@ -34,6 +36,8 @@ class Cluster {
   // and workers get `servers`.
   void Use(const std::string& address, const std::string& servers);
 
+  // Workers that are started from now on are run by this command: on another network, say.
+  void RunWorkersBy(std::vector<std::string> command) { run_workers_by_ = std::move(command); }
   // With the data set `tiny`, unless `data` names another folder.
   Process& StartWorker(const std::string& name, int slots = 1, const std::string& data = "");
   Process& worker(const std::string& name) { return *workers_.at(name); }
@@ -41,7 +45,8 @@ class Cluster {
   int64_t TimesTakenUp(const std::string& name);
   // Any of the three programs, with its output in files of that name.
   std::unique_ptr<Process> Start(const std::string& name, const std::string& program,
-                                 const std::vector<std::string>& arguments);
+                                 const std::vector<std::string>& arguments,
+                                 std::vector<std::string> run_by = {});
 
   // --- as a client
   v1::SweepService::Stub& service() { return *service_; }
@@ -54,6 +59,10 @@ class Cluster {
   std::vector<v1::MeasurementRecord> Measurements(const std::string& parent,
                                                   bool all_attempts = false);
   std::vector<v1::Worker> Workers();
+  // What is there of a study now; and all that is known of one that has ended, after
+  // `readings` on the way.
+  Reading Read(const std::string& study);
+  History HistoryOf(const std::string& study, std::vector<Reading> readings = {});
   // Waits until the study has ended. All its runs have succeeded, or the test fails.
   v1::Study WaitForEnd(const std::string& study, absl::Duration limit = absl::Seconds(60));
   // Waits until some run of the study is in the middle of its training: it has
@@ -77,6 +86,7 @@ class Cluster {
   TempFolder folder_;
   std::string address_;
   std::string servers_;  // for workers
+  std::vector<std::string> run_workers_by_;
   std::unique_ptr<v1::SweepService::Stub> service_;
   std::unique_ptr<Process> server_;
   std::map<std::string, std::unique_ptr<Process>> workers_;

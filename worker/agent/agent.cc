@@ -156,6 +156,14 @@ int Agent::FreeSlots() const {
 }
 
 void Agent::Receive(const v1::ServerMessage& message) {
+  if (message.has_ack()) {
+    const v1::Ack& ack = message.ack();
+    Log(LogLevel::kDebug, "attempt.acknowledged",
+        {{"attempt", ack.attempt()},
+         {"sequence", ack.durable_sequence()},
+         {"completed", ack.completed()},
+         {"directive", v1::Directive_Name(ack.directive())}});
+  }
   std::shared_ptr<HeldAttempt> dropped;
   {
     MutexLock lock(mu_);
