@@ -114,6 +114,7 @@ void TcpProxy::ResetClients() {
     // What has arrived was sent before the end.
     Take(connection.client, connection.to_server, connection.is_cut);
     Reset(connection.client);
+    connection.to_server.keeps_end = true;
   }
   Wake();
 }
@@ -293,7 +294,8 @@ void TcpProxy::Pass(Connection& connection, Way way) {
 }
 
 void TcpProxy::PassEnd(int& from, int& to, Flow& flow) {
-  if (!flow.has_ended || !flow.waiting.empty() || flow.is_held || to < 0) return;
+  const bool is_at_end = flow.has_ended && flow.waiting.empty() && !flow.is_held;
+  if (!is_at_end || flow.keeps_end || to < 0) return;
   if (from < 0) return Close(to);
   if (!std::exchange(flow.end_passed, true)) shutdown(to, SHUT_WR);
 }

@@ -44,8 +44,8 @@ class TcpProxy {
   void Hold(Way way);
   // Lets go of all that is kept.
   void Release();
-  // Resets the clients' ends of the connections that there are. The server's end of one that
-  // holds something stays as it is: half-open.
+  // Resets the clients' ends of the connections that there are. The server gets what they
+  // said before, but not the news: its ends stay half-open.
   void ResetClients();
 
   int num_connections();
@@ -67,6 +67,7 @@ class TcpProxy {
     int64_t passed = 0;
     bool is_held = false;
     bool has_ended = false;  // nothing more comes
+    bool keeps_end = false;  // and nobody is told
     bool end_passed = false;
   };
   // File descriptors are -1 when that end is gone.
