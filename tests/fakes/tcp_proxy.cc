@@ -95,6 +95,7 @@ void TcpProxy::Destine(std::vector<Fate> fates) {
 void TcpProxy::Hold(Way way) {
   MutexLock lock(mu_);
   for (Connection& connection : connections_) {
+    if (connection.client < 0) continue;
     (way == Way::kToServer ? connection.to_server : connection.to_client).is_held = true;
   }
 }
@@ -104,6 +105,7 @@ void TcpProxy::Release() {
   for (Connection& connection : connections_) {
     connection.fate = Fate();
     connection.to_server.is_held = connection.to_client.is_held = false;
+    Pump(connection);
   }
   Wake();
 }
@@ -129,14 +131,12 @@ int TcpProxy::num_fulfilled() {
   return num_fulfilled_;
 }
 
-int64_t TcpProxy::num_kept() {
+std::string TcpProxy::Kept() {
   MutexLock lock(mu_);
-  int64_t kept = 0;
+  std::string kept;
   for (const Connection& connection : connections_) {
     if (!connection.to_server.is_held) continue;
-    for (const Flow::Chunk& chunk : connection.to_server.waiting) {
-      kept += static_cast<int64_t>(chunk.bytes.size());
-    }
+    for (const Flow::Chunk& chunk : connection.to_server.waiting) kept += chunk.bytes;
   }
   return kept;
 }

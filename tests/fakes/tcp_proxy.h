@@ -51,8 +51,8 @@ class TcpProxy {
   int num_connections();
   // Whose fate has come.
   int num_fulfilled();
-  // Bytes that are kept on their way to the server.
-  int64_t num_kept();
+  // What is kept on its way to the server.
+  std::string Kept();
   // That the server still has though the client's end is gone.
   int num_half_open();
 
