@@ -121,16 +121,6 @@ void TcpProxy::ResetClients() {
   Wake();
 }
 
-int TcpProxy::num_connections() {
-  MutexLock lock(mu_);
-  return num_connections_;
-}
-
-int TcpProxy::num_fulfilled() {
-  MutexLock lock(mu_);
-  return num_fulfilled_;
-}
-
 std::string TcpProxy::Kept() {
   MutexLock lock(mu_);
   std::string kept;
@@ -139,6 +129,16 @@ std::string TcpProxy::Kept() {
     for (const Flow::Chunk& chunk : connection.to_server.waiting) kept += chunk.bytes;
   }
   return kept;
+}
+
+int TcpProxy::num_connections() {
+  MutexLock lock(mu_);
+  return num_connections_;
+}
+
+int TcpProxy::num_fulfilled() {
+  MutexLock lock(mu_);
+  return num_fulfilled_;
 }
 
 int TcpProxy::num_half_open() {

@@ -48,12 +48,12 @@ class TcpProxy {
   // said before, but not the news: its ends stay half-open.
   void ResetClients();
 
-  int num_connections();
-  // Whose fate has come.
-  int num_fulfilled();
   // What is kept on its way to the server.
   std::string Kept();
-  // That the server still has though the client's end is gone.
+  // Connections: all that there were, those whose fate has come, and those that only the
+  // server still has.
+  int num_connections();
+  int num_fulfilled();
   int num_half_open();
 
  private:
