@@ -183,18 +183,14 @@ void TcpProxy::Loop() {
     [[maybe_unused]] const ssize_t taken = read(wake_, &ignored, sizeof ignored);
 
     MutexLock lock(mu_);
-    const auto drop_if_broken = [&](int& fd, Flow& from_it) {
-      for (const pollfd& one : watched) {
-        if (one.fd != fd || (one.revents & (POLLERR | POLLHUP)) == 0) continue;
-        Take(fd, from_it, false);
-        Close(fd);
-        from_it.has_ended = true;
-        return;
-      }
+    const auto is_broken = [&watched](int fd) {
+      return std::any_of(watched.begin(), watched.end(), [fd](const pollfd& one) {
+        return one.fd == fd && (one.revents & (POLLERR | POLLHUP)) != 0;
+      });
     };
     for (Connection& connection : connections_) {
-      drop_if_broken(connection.client, connection.to_server);
-      drop_if_broken(connection.server, connection.to_client);
+      if (is_broken(connection.client)) GiveUp(connection.client, connection.to_server);
+      if (is_broken(connection.server)) GiveUp(connection.server, connection.to_client);
       Pump(connection);
     }
     std::erase_if(connections_, [](const Connection& connection) {
@@ -265,6 +261,12 @@ void TcpProxy::Take(int& from, Flow& flow, bool is_cut) {
     flow.waiting.push_back({Clock::Real().Elapsed() + delay_, std::move(bytes)});
   }
   if (from < 0) flow.has_ended = true;
+}
+
+void TcpProxy::GiveUp(int& from, Flow& flow) {
+  Take(from, flow, false);
+  Close(from);
+  flow.has_ended = true;
 }
 
 void TcpProxy::Pass(Connection& connection, Way way) {

@@ -86,6 +86,8 @@ class TcpProxy {
   // Moves what can be moved, and does what has come to an end.
   void Pump(Connection& connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Take(int& from, Flow& flow, bool is_cut) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // That end is broken: what has arrived was the last of it.
+  void GiveUp(int& from, Flow& flow) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Pass(Connection& connection, Way way) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   static void PassEnd(int& from, int& to, Flow& flow);
   void Fulfil(Connection& connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
