@@ -124,7 +124,9 @@ Written WrittenIn(const Reading& reading, Problems& problems) {
 bool IsOver(const Reading& reading, const std::string& attempt) {
   for (const v1::Run& run : reading.runs) {
     if (run.name() != RunOf(attempt)) continue;
-    return NumberOf(attempt) < run.attempt() || run.state() != v1::RUN_STATE_RUNNING;
+    const int64_t number = NumberOf(attempt);
+    return number < run.attempt() ||
+           (number == run.attempt() && run.state() != v1::RUN_STATE_RUNNING);
   }
   return false;
 }

@@ -74,6 +74,11 @@ class HistoryTest : public testing::Test {
 
 TEST_F(HistoryTest, WhatIsInOrderIsInOrder) { EXPECT_THAT(Violations(history_), IsEmpty()); }
 
+TEST_F(HistoryTest, AReadingFromBeforeAnAttemptSaysNothingOfIt) {
+  history_.readings[0] = {{MakeRun(v1::RUN_STATE_QUEUED, 0, "")}, {}};
+  EXPECT_THAT(Violations(history_), IsEmpty());
+}
+
 TEST_F(HistoryTest, TwoAttemptsAtTheSameMoment) {
   history_.events.erase(history_.events.begin() + 2);
   EXPECT_THAT(Violations(history_), ElementsAre(HasSubstr("attempt 1 is still leased")));
@@ -115,6 +120,12 @@ TEST_F(HistoryTest, AStoryThatGoesBackToAnEarlierAttempt) {
 }
 
 TEST_F(HistoryTest, AWriteOfAFencedAttempt) {
+  kept().push_back(MakeRecord(1, 3));
+  EXPECT_THAT(Violations(history_), ElementsAre(HasSubstr("taken when the attempt was over")));
+}
+
+TEST_F(HistoryTest, AWriteOfAnAttemptThatHadEnded) {
+  history_.readings[0].runs = {MakeRun(v1::RUN_STATE_QUEUED, 1, "w1")};
   kept().push_back(MakeRecord(1, 3));
   EXPECT_THAT(Violations(history_), ElementsAre(HasSubstr("taken when the attempt was over")));
 }
