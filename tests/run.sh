@@ -5,21 +5,23 @@
 #   tests/run.sh              everything, with a short form of the slow suites
 #   tests/run.sh sanitizers   also all tests under ASan + UBSan and all unit tests under TSan
 #   tests/run.sh chaos        also the long storm: 1000 kills of a study of 200 runs
+#   tests/run.sh soak         also the long soak: half an hour of small studies, with kills
 #   tests/run.sh fuzz         also ten minutes of libFuzzer on each target
 #   tests/run.sh tidy         also clang-tidy over all of the code
 # Arguments combine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-sanitizers=short fuzz=short tidy=no chaos=no
+sanitizers=short fuzz=short tidy=no chaos=no soak=no
 for argument in "$@"; do
   case "$argument" in
     sanitizers) sanitizers=long ;;
     chaos) chaos=yes ;;
+    soak) soak=yes ;;
     fuzz) fuzz=long ;;
     tidy) tidy=yes ;;
     *)
-      sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+      sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
       exit 2
       ;;
   esac
@@ -87,6 +89,11 @@ if [[ $chaos == yes ]]; then
     build/release/bin/kill_storm_test
   try env TPSWEEP_BIN_DIR="$PWD/build/release/bin" TPSWEEP_KILLS=400 \
     build/release/bin/takeover_test --gtest_filter='*Storm*'
+fi
+
+if [[ $soak == yes ]]; then
+  step "soak"
+  try env TPSWEEP_BIN_DIR="$PWD/build/release/bin" TPSWEEP_SOAK_SECONDS=1800 build/release/bin/soak_test
 fi
 
 step "tests"

@@ -1,5 +1,6 @@
 // Taking up at start what the store holds.
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,17 @@ absl::Status Coordinator::RecoverStudy(v1::Study record) {
 absl::StatusOr<std::unique_ptr<StudyState>> Coordinator::LoadStudy(v1::Study record) const {
   auto state = std::make_unique<StudyState>(std::move(record));
   const std::string name = state->record().name();
+  // In one go: at the rungs of a large study as many trials wait as it has.
+  std::map<int64_t, std::vector<v1::Run>> open;
+  TP_RETURN_IF_ERROR(ForEach<v1::Run>(
+      [&](const PageRequest& page) {
+        return store_.ListRuns(
+            {name, {v1::RUN_STATE_QUEUED, v1::RUN_STATE_RUNNING, v1::RUN_STATE_PAUSED}}, page);
+      },
+      [&open](v1::Run run) {
+        open[run.trial()].push_back(std::move(run));
+        return absl::OkStatus();
+      }));
   TP_RETURN_IF_ERROR(ForEach<v1::Trial>(
       [&](const PageRequest& page) {
         return store_.ListTrials({name, {}}, page);
@@ -50,7 +62,11 @@ absl::StatusOr<std::unique_ptr<StudyState>> Coordinator::LoadStudy(v1::Study rec
       [&](v1::Trial trial) -> absl::Status {
         std::vector<v1::Run> runs;
         if (trial.state() == v1::TRIAL_STATE_ACTIVE) {
-          TP_ASSIGN_OR_RETURN(runs, RunsOf(store_, trial.name()));
+          runs = std::move(open[trial.number()]);
+          const bool some_have_ended = static_cast<int64_t>(runs.size()) != trial.replicates();
+          if (some_have_ended) {
+            TP_ASSIGN_OR_RETURN(runs, RunsOf(store_, trial.name()));
+          }
         }
         state->Restore(std::move(trial), std::move(runs));
         return absl::OkStatus();

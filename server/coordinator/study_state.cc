@@ -96,7 +96,6 @@ void StudyState::Restore(v1::Trial trial, std::vector<v1::Run> runs) {
   }
 
   OpenTrial& open = open_trials_[kept.number()];
-  open.dataset = NeededDataset(Configure({kept.number(), 0}));
   for (v1::Run& run : runs) {
     const RunKey key{run.trial(), run.replicate()};
     if (IsEnd(run.state())) {
@@ -110,7 +109,7 @@ void StudyState::Restore(v1::Trial trial, std::vector<v1::Run> runs) {
     } else {
       ++arm.num_working;
     }
-    if (run.state() == v1::RUN_STATE_QUEUED) queued_[open.dataset].insert(key);
+    if (run.state() == v1::RUN_STATE_QUEUED) queued_[DatasetOf(kept.number())].insert(key);
     open_runs_[key] = std::move(run);
   }
 }
@@ -132,6 +131,12 @@ absl::StatusOr<v1::TrainingSpec> StudyState::Configure(RunKey key) const {
 int64_t StudyState::PauseAfter(int64_t number) const {
   const v1::Trial& one = trial(number);
   return one.extended_to() == 0 && one.epochs() < LastEpoch() ? one.epochs() : 0;
+}
+
+const std::string& StudyState::DatasetOf(int64_t number) {
+  OpenTrial& open = open_trials_.at(number);
+  if (!open.dataset) open.dataset = NeededDataset(Configure({number, 0}));
+  return *open.dataset;
 }
 
 std::string StudyState::NeededDataset(const absl::StatusOr<v1::TrainingSpec>& spec) {
@@ -160,17 +165,16 @@ v1::Run* StudyState::FindOpen(RunKey key) {
 void StudyState::Move(v1::Run& run, v1::RunState state, absl::string_view event, Change& change) {
   const RunKey key{run.trial(), run.replicate()};
   OpenTrial& trial = open_trials_.at(key.trial);
-  std::set<RunKey>& queue = queued_[trial.dataset];
   AddRuns(*record_.mutable_runs(), run.state(), -1);
   AddRuns(*record_.mutable_runs(), state, 1);
   const bool was_waiting = run.state() == v1::RUN_STATE_PAUSED && IsAtStop(run);
-  run.set_state(state);
-  if (state == v1::RUN_STATE_QUEUED) {
-    queue.insert(key);
-  } else {
-    queue.erase(key);
-    if (queue.empty()) queued_.erase(trial.dataset);
+  if (run.state() == v1::RUN_STATE_QUEUED) {
+    const auto queue = queued_.find(DatasetOf(key.trial));
+    queue->second.erase(key);
+    if (queue->second.empty()) queued_.erase(queue);
   }
+  run.set_state(state);
+  if (state == v1::RUN_STATE_QUEUED) queued_[DatasetOf(key.trial)].insert(key);
   if (IsEnd(state)) *run.mutable_end_time() = ToProto(change.now);
   // Nobody will go on from there, unless it is tried again or its trial is extended.
   const bool is_of_use =

@@ -141,7 +141,7 @@ class StudyState {
  private:
   // What is known of a trial before all of its runs have ended.
   struct OpenTrial {
-    std::string dataset;  // that its runs need; empty: none
+    std::optional<std::string> dataset;  // not set: nobody has asked yet (DatasetOf)
     int64_t num_open = 0;
     int64_t num_waiting = 0;  // of the open ones: at the stop
     // Of each replicate that succeeded, was stopped or waits the values of metrics_; by
@@ -162,6 +162,10 @@ class StudyState {
   bool CanBeExtended(const v1::Trial& trial) const;
   void DropKept(int64_t trial, Change& change);
 
+  // That the runs of an open trial need; empty: none. Found when it is first asked for: to
+  // configure a run takes long, and most trials that wait when a server starts are never
+  // asked.
+  const std::string& DatasetOf(int64_t number);
   // That a run of `spec` loads; empty if it loads none, or is illegal.
   static std::string NeededDataset(const absl::StatusOr<v1::TrainingSpec>& spec);
   int64_t LastEpoch() const { return record_.spec().training().epochs(); }

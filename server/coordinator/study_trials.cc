@@ -169,7 +169,7 @@ void StudyState::CreateRuns(int64_t number, int64_t count, Change& change) {
     run.set_state(v1::RUN_STATE_QUEUED);
     if (trial.has_fork()) Inherit(run, change);
     AddRuns(*record_.mutable_runs(), v1::RUN_STATE_QUEUED, 1);
-    queued_[open.dataset].insert(key);
+    queued_[*open.dataset].insert(key);
     if (spec.ok()) change.batch.runs.push_back(run);
   }
   if (spec.ok()) return;
@@ -382,7 +382,6 @@ void StudyState::Reopen(int64_t number, std::vector<v1::Run> runs,
       trial.set_scheduled_epochs(trial.epochs());
       trial.set_extended_to(trial.epochs());
     }
-    open.dataset = NeededDataset(Configure({number, 0}));
   }
   change.batch.trials.push_back(trial);
   *change.AddEvent("trial.reopened", trial.name()).mutable_trial() = trial;

@@ -8,9 +8,13 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <optional>
+#include <sstream>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -80,19 +84,47 @@ class Process {
     return !exit_;
   }
 
-  // The most memory that it had so far, in bytes. 0: it has ended.
-  int64_t PeakMemory() const {
-    std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
-    for (std::string line; std::getline(status, line);) {
-      if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6)) * 1024;
-    }
-    return 0;
+  // In bytes, now and the most so far. 0: it has ended.
+  int64_t ResidentMemory() const { return Status("VmRSS:") * 1024; }
+  int64_t PeakMemory() const { return Status("VmHWM:") * 1024; }
+  int64_t Threads() const { return Status("Threads:"); }
+  // What all its threads have spent.
+  absl::Duration ProcessorTime() const {
+    std::ifstream file(Proc("stat"));
+    std::string stat;
+    std::getline(file, stat);
+    // Behind the name, which ends with the last bracket, come eleven fields, then ours.
+    std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+    std::string skipped;
+    for (int i = 0; i < 11; ++i) fields >> skipped;
+    int64_t user = 0;
+    int64_t system = 0;
+    fields >> user >> system;
+    return absl::Seconds(user + system) / sysconf(_SC_CLK_TCK);
+  }
+  // Files, sockets and the like that it has open.
+  int64_t Descriptors() const {
+    std::error_code error;
+    const std::filesystem::directory_iterator open(Proc("fd"), error);
+    return std::distance(open, std::filesystem::directory_iterator());
   }
 
   std::string Output() const { return ReadFile(log_ + ".out").value_or(""); }
   std::string Errors() const { return ReadFile(log_ + ".err").value_or(""); }
 
  private:
+  std::string Proc(const std::string& file) const {
+    return "/proc/" + std::to_string(pid_) + "/" + file;
+  }
+  // The number behind `key` in its status file.
+  int64_t Status(const std::string& key) const {
+    std::ifstream status(Proc("status"));
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with(key)) return std::stoll(line.substr(key.size()));
+    }
+    return 0;
+  }
+
   const std::string log_;
   pid_t pid_ = -1;
   std::optional<int> exit_;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
@@ -114,6 +115,12 @@ v1::Study Cluster::Get(const std::string& study) {
   v1::GetStudyRequest request;
   request.set_name(study);
   return Call(service(), &Service::GetStudy, request);
+}
+
+void Cluster::Delete(const std::string& study) {
+  v1::StudyRequest request;
+  request.set_name(study);
+  Call(service(), &Service::DeleteStudy, request);
 }
 
 std::vector<v1::Run> Cluster::Runs(const std::string& study) {
@@ -248,6 +255,12 @@ std::map<std::string, RunNumbers> Cluster::Numbers(const std::string& study) {
     }
   }
   return numbers;
+}
+
+int FromEnvironment(const char* name, int otherwise) {
+  int value = 0;
+  const char* text = std::getenv(name);
+  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
 }
 
 std::string NumberText(double value) { return absl::StrFormat("%.17g", value); }

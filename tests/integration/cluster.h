@@ -54,6 +54,7 @@ class Cluster {
   // Ends the test on a spec that is refused.
   v1::Study Create(const v1::StudySpec& spec);
   v1::Study Get(const std::string& study);
+  void Delete(const std::string& study);
   std::vector<v1::Run> Runs(const std::string& study);
   std::vector<v1::Trial> Trials(const std::string& study);
   std::vector<v1::MeasurementRecord> Measurements(const std::string& parent,
@@ -95,6 +96,9 @@ class Cluster {
 // The study of most tests: for each of `learning_rates` one run of about two
 // seconds, so that there is a middle in which to disturb it.
 v1::StudySpec LongStudy(const std::string& name, std::vector<double> learning_rates = {0.01});
+
+// A number of the environment, by which a test has a long form.
+int FromEnvironment(const char* name, int otherwise);
 
 // Whether a scalar is the same whenever the run is trained again.
 bool IsReproducible(const std::string& metric);

@@ -6,11 +6,9 @@
 //   TPSWEEP_SEED                                  of the moments and victims, to repeat a storm
 #include <gmock/gmock.h>
 
-#include <cstdlib>
 #include <iostream>
 #include <random>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/mutex.h"
 #include "tests/integration/cluster.h"
@@ -19,12 +17,6 @@ namespace tpsweep {
 namespace {
 
 constexpr int kWorkers = 4;
-
-int FromEnvironment(const char* name, int otherwise) {
-  int value = 0;
-  const char* text = std::getenv(name);
-  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
-}
 
 // Runs of a hundredth of a second an epoch or so, with a checkpoint every tenth of one.
 v1::StudySpec ShortRuns(const std::string& name, int runs, int epochs) {
