@@ -38,19 +38,20 @@ def angles_row(path):
 
 def main():
     folder = os.path.dirname(os.path.abspath(__file__))
-    is_first = True
+    has_angles = sys.argv[2:] == ["angles"]
+    rows = []
     for path in sorted(glob.glob(os.path.join(folder, sys.argv[1] + "*.json"))):
-        has_angles = sys.argv[2:] == ["angles"]
-        cells, runs = angles_row(path) if has_angles else row(path)
-        if is_first:
-            names = [f"layer {i + 1}" for i in range(len(cells))]
-            if not has_angles:
-                names = [f"epoch {i + 1}" for i in range(len(cells) - 1)] + ["selected"]
-            print("| " + " | ".join(["preset"] + names + ["runs"]) + " |")
-            print("|---" * (len(cells) + 2) + "|")
-            is_first = False
-        name = os.path.basename(path)[: -len(".json")]
-        print(f"| `{name}` | " + " | ".join(cells) + f" | {runs} |")
+        rows.append((os.path.basename(path)[: -len(".json")],) + (angles_row if has_angles else row)(path))
+    # One table for each length.
+    for length in sorted({len(cells) for _, cells, _ in rows}):
+        names = [f"layer {i + 1}" for i in range(length)]
+        if not has_angles:
+            names = [f"epoch {i + 1}" for i in range(length - 1)] + ["selected"]
+        print("\n| " + " | ".join(["preset"] + names + ["runs"]) + " |")
+        print("|---" * (length + 2) + "|")
+        for name, cells, runs in rows:
+            if len(cells) == length:
+                print(f"| `{name}` | " + " | ".join(cells) + f" | {runs} |")
 
 
 if __name__ == "__main__":
