@@ -15,7 +15,6 @@ struct KnownSet {
   const char* name;
   const char* how_to_get;
 };
-constexpr absl::string_view kSystemData = "/usr/share/datasets";
 constexpr absl::string_view kNamePath = "training.dataset.name";
 
 constexpr KnownSet kKnownSets[] = {
@@ -53,14 +52,6 @@ std::vector<DataSetFolder> FindDataSets(absl::Span<const std::string> search_pat
     if (!found.contains(set.name)) sets.push_back({set.name, "", set.how_to_get});
   }
   return sets;
-}
-
-std::vector<std::string> DataSearchPath(const std::vector<std::string>& flags,
-                                        const std::vector<std::string>& environment) {
-  if (!flags.empty()) return flags;
-  std::vector<std::string> path = environment;
-  path.emplace_back(kSystemData);
-  return path;
 }
 
 absl::Status CheckDataSets(const v1::StudySpec& spec, absl::Span<const std::string> search_path) {

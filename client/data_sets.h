@@ -20,11 +20,6 @@ struct DataSetFolder {
 // worker finds them; then the generated one, and the known sets that are missing.
 std::vector<DataSetFolder> FindDataSets(absl::Span<const std::string> search_path);
 
-// Where a worker of this machine looks: in the folders of --data; without them in those of
-// TPSWEEP_DATA and then in the system's.
-std::vector<std::string> DataSearchPath(const std::vector<std::string>& flags,
-                                        const std::vector<std::string>& environment);
-
 // kNotFound if the study needs a data set that workers of this machine do not find, with
 // where they look and how to get it: they would wait for it for ever.
 absl::Status CheckDataSets(const v1::StudySpec& spec, absl::Span<const std::string> search_path);

@@ -136,7 +136,7 @@ std::string UsageError(const CLI::App* app, const CLI::Error& error) {
 int Main(int argc, char** argv) {
   Session session{.bin_dir = BinDir(),
                   .state_dir = StateDir(),
-                  .data_path = absl::StrSplit(Environment("TPSWEEP_DATA"), ':', absl::SkipEmpty()),
+                  .data_folders = Environment("TPSWEEP_DATA"),
                   .progress_style = StyleOfTerminal(),
                   .terminal_width = &TerminalWidth,
                   .out = std::cout,

@@ -10,9 +10,9 @@
 #include <thread>
 #include <vector>
 
-#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "common/log.h"
+#include "common/training/data_search_path.h"
 #include "worker/agent_command.h"
 #include "worker/bench_command.h"
 #include "worker/replay_command.h"
@@ -24,22 +24,17 @@ namespace {
 
 constexpr int kUsageError = 2;
 
-// Where data sets are looked for when no --data is given.
-std::vector<std::string> DefaultDataPath() {
-  std::vector<std::string> path;
-  if (const char* folders = std::getenv("TPSWEEP_DATA")) {
-    path = absl::StrSplit(folders, ':', absl::SkipEmpty());
-  }
-  path.push_back("/usr/share/datasets");
-  return path;
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
 }
 
 // $XDG_STATE_HOME/tpsweep/worker, or ~/.local/state/tpsweep/worker.
 std::string DefaultStateFolder() {
-  const char* state = std::getenv("XDG_STATE_HOME");
-  const char* home = std::getenv("HOME");
-  if (state != nullptr && *state != '\0') return std::string(state) + "/tpsweep/worker";
-  return std::string(home != nullptr ? home : ".") + "/.local/state/tpsweep/worker";
+  const std::string state = Environment("XDG_STATE_HOME");
+  if (!state.empty()) return state + "/tpsweep/worker";
+  const std::string home = Environment("HOME");
+  return (home.empty() ? "." : home) + "/.local/state/tpsweep/worker";
 }
 
 // A duration from a second to `hours`.
@@ -82,7 +77,7 @@ int main(int argc, char** argv) {
   tpsweep::AgentCommandOptions agent;
   agent.version = TPSWEEP_VERSION;
   agent.slots = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  std::vector<std::string> data_path = DefaultDataPath();
+  std::vector<std::string> data_path = tpsweep::DataSearchPath({}, Environment("TPSWEEP_DATA"));
   LogLevel log_level = LogLevel::kInfo;
   const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
                                                   {"info", LogLevel::kInfo},

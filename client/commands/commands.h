@@ -25,9 +25,9 @@ struct Session {
   Format format = Format::kTable;
   bool is_quiet = false;
 
-  std::string bin_dir;                 // of this program
-  std::string state_dir;               // of this user
-  std::vector<std::string> data_path;  // TPSWEEP_DATA
+  std::string bin_dir;       // of this program
+  std::string state_dir;     // of this user
+  std::string data_folders;  // TPSWEEP_DATA
   Progress::Style progress_style = Progress::Style::kLines;
   std::function<int()> terminal_width;
 

@@ -11,6 +11,7 @@
 #include "client/commands/describe.h"
 #include "client/data_sets.h"
 #include "common/status_macros.h"
+#include "common/training/data_search_path.h"
 
 namespace tpsweep::client {
 namespace {
@@ -102,7 +103,7 @@ absl::StatusOr<ExitStatus> DescribeFields(Session& session, const std::string& p
 }
 
 ExitStatus DescribeData(Session& session, const std::vector<std::string>& folders) {
-  const std::vector<std::string> data_path = DataSearchPath(folders, session.data_path);
+  const std::vector<std::string> data_path = DataSearchPath(folders, session.data_folders);
   Listing listing{"data",
                   {{"name", "data set"}, {"folder", "folder"}, {"comment", "files"}},
                   {},

@@ -15,6 +15,7 @@
 #include "common/spec/arms.h"
 #include "common/spec/objective_checks.h"
 #include "common/status_macros.h"
+#include "common/training/data_search_path.h"
 
 namespace tpsweep::client {
 namespace {
@@ -109,7 +110,7 @@ absl::StatusOr<ExitStatus> Run(Session& session, const RunFlags& flags) {
     return ExitStatus::kUsage;
   }
   TP_ASSIGN_OR_RETURN(const v1::StudySpec spec, LoadStudy(flags.source));
-  TP_RETURN_IF_ERROR(CheckDataSets(spec, DataSearchPath(flags.data_path, session.data_path)));
+  TP_RETURN_IF_ERROR(CheckDataSets(spec, DataSearchPath(flags.data_path, session.data_folders)));
   const LocalServiceOptions options = ServiceOptions(session, flags, spec);
   const Interrupt interrupt;
   TP_ASSIGN_OR_RETURN(const auto service, LocalService::Start(options, interrupt, session.clock));

@@ -104,6 +104,7 @@ void TcpProxy::Release() {
   MutexLock lock(mu_);
   for (Connection& connection : connections_) {
     connection.fate = Fate();
+    connection.has_fate = false;
     connection.to_server.is_held = connection.to_client.is_held = false;
     Pump(connection);
   }
@@ -193,8 +194,10 @@ void TcpProxy::Loop() {
       if (is_broken(connection.server)) GiveUp(connection.server, connection.to_client);
       Pump(connection);
     }
-    std::erase_if(connections_, [](const Connection& connection) {
-      return connection.client < 0 && connection.server < 0;
+    std::erase_if(connections_, [this](const Connection& connection) {
+      const bool is_over = connection.client < 0 && connection.server < 0;
+      if (is_over && connection.has_fate) fates_.push_front(connection.fate);
+      return is_over;
     });
     Accept();
   }
@@ -222,6 +225,7 @@ void TcpProxy::Accept() {
     connection.server = server;
     if (!fates_.empty()) {
       connection.fate = fates_.front();
+      connection.has_fate = true;
       fates_.pop_front();
     }
   }
@@ -304,6 +308,7 @@ void TcpProxy::PassEnd(int& from, int& to, Flow& flow) {
 
 void TcpProxy::Fulfil(Connection& connection) {
   ++num_fulfilled_;
+  connection.has_fate = false;
   switch (connection.fate.end) {
     case End::kHold:
       (connection.fate.way == Way::kToServer ? connection.to_server : connection.to_client)

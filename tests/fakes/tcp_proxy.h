@@ -38,7 +38,8 @@ class TcpProxy {
 
   // Whatever comes from now on arrives so much later, both ways.
   void Delay(absl::Duration delay);
-  // The fates of the next connections, in their order; those after them have none.
+  // The fates of the next connections, in their order; those after them have none. One whose
+  // connection ends before it has come is the next connection's.
   void Destine(std::vector<Fate> fates);
   // Keeps what goes this way over the connections that there are, and takes more of it.
   void Hold(Way way);
@@ -77,7 +78,8 @@ class TcpProxy {
     Flow to_server;
     Flow to_client;
     Fate fate;
-    bool is_cut = false;  // closed by its fate: what still comes is of no interest
+    bool has_fate = false;  // which has not come yet
+    bool is_cut = false;    // closed by its fate: what still comes is of no interest
   };
 
   void Loop();

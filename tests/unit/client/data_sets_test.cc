@@ -125,10 +125,5 @@ TEST(CheckDataSets, WithoutTrainingNoneIsNeeded) {
   EXPECT_TRUE(CheckDataSets(spec, {}).ok());
 }
 
-TEST(DataSearchPath, FlagsReplaceTheEnvironment) {
-  EXPECT_THAT(DataSearchPath({"a", "b"}, {"c"}), ElementsAre("a", "b"));
-  EXPECT_THAT(DataSearchPath({}, {"c"}), ElementsAre("c", "/usr/share/datasets"));
-}
-
 }  // namespace
 }  // namespace tpsweep::client
