@@ -14,6 +14,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/status_macros.h"
+#include "server/compact_command.h"
 #include "server/coordinator/coordinator.h"
 #include "server/coordinator/ticker.h"
 #include "server/rpc/rpc_server.h"
@@ -246,6 +247,8 @@ absl::Status Do(const ServerFlags& flags) {
       TP_RETURN_IF_ERROR(CheckSqliteStore(flags.store));
       std::printf("%s: ok\n", flags.store.c_str());
       return absl::OkStatus();
+    case ServerFlags::Action::kCompact:
+      return CompactStore(flags);
     case ServerFlags::Action::kRecord:
       return RecordStudy(flags);
     case ServerFlags::Action::kSimulate:

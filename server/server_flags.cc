@@ -42,7 +42,20 @@ std::string CheckLevel(const std::string& text) {
 }
 
 bool NeedsSqlite(ServerFlags::Action action) {
-  return action != ServerFlags::Action::kServe && action != ServerFlags::Action::kSimulate;
+  using Action = ServerFlags::Action;
+  return action == Action::kBackUp || action == Action::kRestore || action == Action::kCheck ||
+         action == Action::kRecord;
+}
+
+void AddCompact(CLI::App& sub, CompactFlags& flags) {
+  sub.add_option("--older-than", flags.older_than_days, "Days since the end of a study")
+      ->required()
+      ->check(CLI::Range(0.0, 1e5));
+  sub.add_option("--keep-every", flags.keep_every,
+                 "Every so many-th epoch is left, and those that matter whatever their number")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->capture_default_str();
+  sub.add_flag("--dry-run", flags.is_dry, "Only say what would be removed");
 }
 
 void AddSimulate(CLI::App& sub, SimulateFlags& flags) {
@@ -118,6 +131,11 @@ bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status) {
       ->required();
   add_action("check", "Looks at every page of the store; also while a server has it",
              ServerFlags::Action::kCheck);
+  AddCompact(*add_action("compact",
+                         "Thins out the measurements of studies that ended long ago; not while a "
+                         "server has the store",
+                         ServerFlags::Action::kCompact),
+             flags.compact);
   CLI::App* record =
       add_action("record", "Writes the learning curves of a study into FILE, for simulate",
                  ServerFlags::Action::kRecord);
@@ -136,6 +154,9 @@ bool ParseFlags(int argc, char** argv, ServerFlags& flags, int& exit_status) {
           "--store",
           "backup, restore, check and record are for an SQLite file; for PostgreSQL use pg_dump, "
           "pg_restore and pg_amcheck");
+    }
+    if (flags.action == ServerFlags::Action::kCompact && flags.store == "memory") {
+      throw CLI::ValidationError("--store", "there is nothing in 'memory' to compact");
     }
     if (flags.is_postgres && !flags.checkpoints.empty()) {
       throw CLI::ValidationError(

@@ -19,13 +19,20 @@ struct SimulateFlags {
   std::string csv;  // gets the courses
 };
 
+struct CompactFlags {
+  double older_than_days = 0;
+  int64_t keep_every = 10;
+  bool is_dry = false;
+};
+
 struct ServerFlags {
   // What is to be done, if not to serve: something with the store, or a simulation.
-  enum class Action { kServe, kBackUp, kRestore, kCheck, kRecord, kSimulate };
+  enum class Action { kServe, kBackUp, kRestore, kCheck, kCompact, kRecord, kSimulate };
   Action action = Action::kServe;
   std::string file;   // the copy, or the recording
   std::string study;  // to be recorded
   SimulateFlags simulate;
+  CompactFlags compact;
   ListenOptions listen;
   // Path of an SQLite file, "memory", or the URI of a PostgreSQL database.
   std::string store;

@@ -114,10 +114,9 @@ absl::StatusOr<ExitStatus> Run(Session& session, const RunFlags& flags) {
   const LocalServiceOptions options = ServiceOptions(session, flags, spec);
   const Interrupt interrupt;
   TP_ASSIGN_OR_RETURN(const auto service, LocalService::Start(options, interrupt, session.clock));
-  TP_ASSIGN_OR_RETURN(
-      const auto connection,
-      Connection::Open({.server = service->address(), .timeout = session.connection.timeout},
-                       session.clock));
+  TP_ASSIGN_OR_RETURN(auto connection, Connection::Open({.server = service->address(),
+                                                         .timeout = session.connection.timeout},
+                                                        session.clock));
   TP_ASSIGN_OR_RETURN(v1::Study study, Submit(*connection, spec, options.dir));
   for (const std::string& remark : spec::Remarks(spec)) session.Say("note: " + remark);
   SayWhatRuns(session, study, *service, options);
@@ -128,6 +127,7 @@ absl::StatusOr<ExitStatus> Run(Session& session, const RunFlags& flags) {
   }
   TP_ASSIGN_OR_RETURN(const StudyResults results,
                       FetchResults(*connection, study.name(), flags.view.has_history));
+  connection.reset();  // a server waits a while for a client that is connected
   service->Stop();
   TP_RETURN_IF_ERROR(PrintResults(results, flags.view, session.format, session.out));
   return ToExitStatus(study);

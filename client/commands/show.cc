@@ -23,6 +23,12 @@ std::string BestText(const v1::Study& study, const v1::BestTrialsResponse& best)
                       MetricText(trial.objective()), "  ", ChoiceText(trial));
 }
 
+std::string CompactionText(const v1::Study& study) {
+  if (!study.has_compaction()) return "";
+  return absl::StrCat("of every ", study.compaction().keep_every(), "th epoch since ",
+                      TimeText(study.compaction().time()));
+}
+
 void WriteText(const v1::Study& study, const v1::BestTrialsResponse& best, std::ostream& out) {
   const std::pair<std::string, std::string> lines[] = {
       {"study", BareName(study.name())},
@@ -33,6 +39,7 @@ void WriteText(const v1::Study& study, const v1::BestTrialsResponse& best, std::
       {"best so far", BestText(study, best)},
       {"created", TimeText(study.create_time())},
       {"ended", TimeText(study.end_time())},
+      {"measurements", CompactionText(study)},
   };
   std::vector<std::vector<std::string>> rows;
   for (const auto& [key, value] : lines) {

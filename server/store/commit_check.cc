@@ -35,6 +35,9 @@ absl::Status CommitCheck::Check(const WriteBatch& batch) {
     TP_RETURN_IF_ERROR(CheckSequence(record));
     TP_RETURN_IF_ERROR(Require(name));
   }
+  for (const Thinning& thinning : batch.thinnings) {
+    TP_RETURN_IF_ERROR(ParseAttemptName(thinning.attempt).status());
+  }
   for (const v1::Event& event : batch.events) {
     TP_RETURN_IF_ERROR(CheckRevision(event, last_revision_));
     last_revision_ = event.revision();

@@ -70,6 +70,13 @@ void MemoryStore::State::Apply(const WriteBatch& batch) {
             {name.trial, name.replicate, name.attempt, record.measurement().sequence()},
             record.measurement());
   }
+  for (const Thinning& thinning : batch.thinnings) {
+    const AttemptName name = *ParseAttemptName(thinning.attempt);
+    if (Find(name.study) == nullptr) continue;
+    for (const int64_t sequence : thinning.sequences) {
+      Of(name.study).measurements.erase({name.trial, name.replicate, name.attempt, sequence});
+    }
+  }
   for (const v1::Event& event : batch.events) {
     events[event.revision()] = {StudyOfEvent(event), event};
     last_revision = event.revision();

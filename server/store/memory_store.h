@@ -17,6 +17,7 @@ namespace tpsweep::server {
 class MemoryStore final : public Store {
  public:
   absl::Status Commit(absl::Span<const WriteBatch> batches) override;
+  absl::Status GiveBackRoom() override { return absl::OkStatus(); }
 
   absl::StatusOr<v1::Study> GetStudy(absl::string_view name) const override;
   absl::StatusOr<v1::Run> GetRun(absl::string_view name) const override;

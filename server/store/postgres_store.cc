@@ -17,6 +17,7 @@ constexpr size_t kNumReaders = 4;
 
 PostgresStore::PostgresStore(const PostgresTarget& writer, int64_t epoch)
     : SqlReads(PostgresTarget{.uri = writer.uri}, PostgresPool::Access::kRead, kNumReaders),
+      target_(writer),
       epoch_(epoch),
       writer_(writer, PostgresPool::Access::kWrite, 1) {}
 
@@ -30,6 +31,12 @@ absl::StatusOr<std::unique_ptr<PostgresStore>> PostgresStore::Open(const Postgre
 absl::Status PostgresStore::Commit(absl::Span<const WriteBatch> batches) {
   TP_ASSIGN_OR_RETURN(const PostgresPool::Transaction transaction, writer_.Begin());
   return WriteBatches(*transaction, epoch_, batches);
+}
+
+absl::Status PostgresStore::GiveBackRoom() {
+  // Not within a transaction, as the pool's connections are.
+  TP_ASSIGN_OR_RETURN(const auto connection, PostgresConnection::Open(target_));
+  return connection->Execute("VACUUM FULL measurements");
 }
 
 }  // namespace tpsweep::server

@@ -27,10 +27,12 @@ class PostgresStore final : public SqlReads<PostgresPool> {
 
   // Also kFailedPrecondition: another coordinator leads now.
   absl::Status Commit(absl::Span<const WriteBatch> batches) override;
+  absl::Status GiveBackRoom() override;
 
  private:
   PostgresStore(const PostgresTarget& writer, int64_t epoch);
 
+  const PostgresTarget target_;
   const int64_t epoch_;
   PostgresPool writer_;
 };

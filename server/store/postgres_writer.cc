@@ -82,6 +82,12 @@ constexpr char kPutMeasurements[] =
     " AS n(study, trial, replicate, attempt, sequence, record)"
     " JOIN studies AS s ON s.name = n.study"
     " ON CONFLICT(study, trial, replicate, attempt, sequence) DO NOTHING";
+constexpr char kRemoveMeasurements[] =
+    "DELETE FROM measurements AS m"
+    " USING unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])"
+    " AS n(study, trial, replicate, attempt, sequence), studies AS s"
+    " WHERE s.name = n.study AND m.study = s.id AND m.trial = n.trial"
+    " AND m.replicate = n.replicate AND m.attempt = n.attempt AND m.sequence = n.sequence";
 constexpr char kPutEvents[] =
     "INSERT INTO events(revision, study, record)"
     " SELECT n.revision, n.study, n.record"
@@ -224,6 +230,13 @@ class Changes {
       measurements_.try_emplace({*ParseAttemptName(record.attempt()), measurement.sequence()},
                                 &measurement);
     }
+    for (const Thinning& thinning : batch.thinnings) {
+      const AttemptName name = *ParseAttemptName(thinning.attempt);
+      for (const int64_t sequence : thinning.sequences) {
+        measurements_.erase({name, sequence});
+        removed_.insert({name, sequence});
+      }
+    }
     for (const v1::Event& record : batch.events) {
       events_[record.revision()] = {StudyOfEvent(record), &record};
       last_revision_ = record.revision();
@@ -241,6 +254,8 @@ class Changes {
     if (!trials_.empty()) queries.push_back(PutTrials());
     if (!runs_.empty()) queries.push_back(PutRuns());
     if (!attempts_.empty()) queries.push_back(PutAttempts());
+    // Before those that come, because one that comes again after its removal stays.
+    if (!removed_.empty()) queries.push_back(RemoveMeasurements());
     if (!measurements_.empty()) queries.push_back(PutMeasurements());
     if (!events_.empty()) queries.push_back(PutEvents());
     if (last_revision_ > 0) {
@@ -326,6 +341,16 @@ class Changes {
     return names.Query(kPutMeasurements).Bind(sequences).Bind(records);
   }
 
+  PostgresQuery RemoveMeasurements() const {
+    NameColumns<3> names;
+    PostgresArray sequences(Of::kInteger);
+    for (const auto& [attempt, sequence] : removed_) {
+      names.Add(attempt.study, Numbers(attempt));
+      sequences.Add(sequence);
+    }
+    return names.Query(kRemoveMeasurements).Bind(sequences);
+  }
+
   PostgresQuery PutEvents() const {
     PostgresArray revisions(Of::kInteger), studies(Of::kText), records(Of::kBytes);
     for (const auto& [revision, event] : events_) {
@@ -343,6 +368,7 @@ class Changes {
   std::map<RunName, const v1::Run*> runs_;
   std::map<AttemptName, const v1::Attempt*> attempts_;
   std::map<std::pair<AttemptName, int64_t>, const v1::Measurement*> measurements_;
+  std::set<std::pair<AttemptName, int64_t>> removed_;
   std::map<int64_t, std::pair<std::string, const v1::Event*>> events_;  // with their studies
   int64_t last_revision_ = 0;
 };

@@ -128,6 +128,10 @@ const char* SqliteText(SqliteWrite sql) {
     case SqliteWrite::kPutEvent:
       return "INSERT INTO events(revision, study, record) VALUES(?1, ?2, ?3)";
 
+    case SqliteWrite::kRemoveMeasurement:
+      return "DELETE FROM measurements WHERE study = ?1 AND trial = ?2 AND replicate = ?3"
+             " AND attempt = ?4 AND sequence = ?5";
+
     case SqliteWrite::kDeleteStudy:
       return "DELETE FROM studies WHERE id = ?1";
     case SqliteWrite::kDeleteTrials:

@@ -19,6 +19,8 @@ enum class SqliteWrite {
   kPutMeasurement,
   kPutEvent,
 
+  kRemoveMeasurement,
+
   kDeleteStudy,
   kDeleteTrials,
   kDeleteRuns,

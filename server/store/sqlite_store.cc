@@ -84,4 +84,9 @@ absl::Status SqliteStore::Commit(absl::Span<const WriteBatch> batches) {
   return status;
 }
 
+absl::Status SqliteStore::GiveBackRoom() {
+  MutexLock lock(write_mu_);
+  return writer_->Execute("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
 }  // namespace tpsweep::server

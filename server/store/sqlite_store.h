@@ -30,6 +30,7 @@ class SqliteStore final : public SqlReads<SqliteReaders> {
   static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& path);
 
   absl::Status Commit(absl::Span<const WriteBatch> batches) override;
+  absl::Status GiveBackRoom() override;
 
  private:
   SqliteStore(FileLock file_lock, std::unique_ptr<SqliteConnection> writer)

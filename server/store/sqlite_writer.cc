@@ -14,6 +14,7 @@ absl::Status SqliteWriter::Write(const WriteBatch& batch) {
   for (const v1::Run& record : batch.runs) TP_RETURN_IF_ERROR(Put(record));
   for (const v1::Attempt& record : batch.attempts) TP_RETURN_IF_ERROR(Put(record));
   for (const v1::MeasurementRecord& record : batch.measurements) TP_RETURN_IF_ERROR(Put(record));
+  for (const Thinning& thinning : batch.thinnings) TP_RETURN_IF_ERROR(Remove(thinning));
   for (const v1::Event& record : batch.events) TP_RETURN_IF_ERROR(Put(record));
   return absl::OkStatus();
 }
@@ -88,6 +89,20 @@ absl::Status SqliteWriter::Put(const v1::MeasurementRecord& record) {
   TP_ASSIGN_OR_RETURN(SqliteStatement put, connection_.Prepare(SqliteWrite::kPutMeasurement));
   put.Bind(study).Bind(name.trial).Bind(name.replicate).Bind(name.attempt);
   return put.Bind(int64_t{record.measurement().sequence()}).Bind(record.measurement()).Run();
+}
+
+absl::Status SqliteWriter::Remove(const Thinning& thinning) {
+  TP_ASSIGN_OR_RETURN(const AttemptName name, ParseAttemptName(thinning.attempt));
+  const absl::StatusOr<int64_t> study = Find(StudyName{name.study});
+  if (absl::IsNotFound(study.status())) return absl::OkStatus();
+  TP_RETURN_IF_ERROR(study.status());
+  for (const int64_t sequence : thinning.sequences) {
+    TP_ASSIGN_OR_RETURN(SqliteStatement remove,
+                        connection_.Prepare(SqliteWrite::kRemoveMeasurement));
+    remove.Bind(*study).Bind(name.trial).Bind(name.replicate).Bind(name.attempt).Bind(sequence);
+    TP_RETURN_IF_ERROR(remove.Run());
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SqliteWriter::Put(const v1::Event& record) {

@@ -28,6 +28,7 @@ class SqliteWriter {
 
  private:
   absl::Status Delete(const std::string& study);
+  absl::Status Remove(const Thinning& thinning);
   absl::Status Put(const v1::Study& record);
   absl::Status Put(const v1::Trial& record);
   absl::Status Put(const v1::Run& record);

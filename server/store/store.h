@@ -21,9 +21,15 @@
 
 namespace tpsweep::server {
 
+// Measurements of an attempt that go, by their sequences.
+struct Thinning {
+  std::string attempt{};
+  std::vector<int64_t> sequences{};
+};
+
 // Changes that become durable together or not at all. Records replace those of
 // the same name; a measurement whose (attempt, sequence) is there is ignored, and
-// so is the deletion of a study that is not there.
+// so is the removal of what is not there.
 struct WriteBatch {
   std::vector<std::string> deleted_studies{};  // with all that belongs to them; done first
   std::vector<v1::Study> studies{};
@@ -31,11 +37,12 @@ struct WriteBatch {
   std::vector<v1::Run> runs{};
   std::vector<v1::Attempt> attempts{};
   std::vector<v1::MeasurementRecord> measurements{};
-  std::vector<v1::Event> events{};  // revision set by the caller, ever growing
+  std::vector<Thinning> thinnings{};  // done after them
+  std::vector<v1::Event> events{};    // revision set by the caller, ever growing
 
   bool empty() const {
     return deleted_studies.empty() && studies.empty() && trials.empty() && runs.empty() &&
-           attempts.empty() && measurements.empty() && events.empty();
+           attempts.empty() && measurements.empty() && thinnings.empty() && events.empty();
   }
 };
 
@@ -83,6 +90,10 @@ class Store {
   //   kInvalidArgument  a name is not one, a sequence is below 1, or an event's
   //                     revision is not above all before it
   virtual absl::Status Commit(absl::Span<const WriteBatch> batches) = 0;
+
+  // Gives the room of what was removed back to the medium, if it was kept for later; may
+  // need as much room again for as long as it takes. Nothing else may use the store then.
+  virtual absl::Status GiveBackRoom() = 0;
 
   // Here and below: kNotFound names what is missing, be it the record or the
   // study, trial or run that a list is of; kInvalidArgument says why a name is

@@ -165,6 +165,35 @@ TEST_P(StoreConformance, AMeasurementIsCountedOnce) {
   EXPECT_THAT(store_->LastSequence("studies/s/trials/0/runs/1/attempts/1"), IsOkAndHolds(4));
 }
 
+TEST_P(StoreConformance, ThinningsRemoveTheirMeasurementsAndNothingElse) {
+  FillStudy("s");
+  FillStudy("other");
+  const std::string run = "studies/s/trials/1/runs/2";
+  const v1::Attempt attempt = MakeAttempt("s", 1, 2, 2);
+  TP_ASSERT_OK(Commit({.thinnings = {{run + "/attempts/2", {1, 3, 9}},
+                                     {run + "/attempts/7", {1}},
+                                     {"studies/gone/trials/0/runs/0/attempts/1", {1}}}}));
+  EXPECT_THAT(Measurements({.parent = run}),
+              ElementsAre(run + "/attempts/2#2", run + "/attempts/2#4"));
+  EXPECT_EQ(Measurements({.parent = "studies/s", .all_attempts = true}).size(), 18 * 4 - 2);
+  EXPECT_EQ(Measurements({.parent = "studies/other", .all_attempts = true}).size(), 18 * 4);
+
+  // In the order of the batches, and within one after its measurements.
+  const std::vector<WriteBatch> batches = {
+      {.measurements = {MakeMeasurement(attempt, 1), MakeMeasurement(attempt, 5)},
+       .thinnings = {{attempt.name(), {1, 2}}}},
+      {.measurements = {MakeMeasurement(attempt, 2)}}};
+  TP_ASSERT_OK(store_->Commit(batches));
+  EXPECT_THAT(Measurements({.parent = run}),
+              ElementsAre(run + "/attempts/2#2", run + "/attempts/2#4", run + "/attempts/2#5"));
+
+  EXPECT_THAT(Commit({.thinnings = {{"studies/s", {1}}}}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("studies/s")));
+  TP_ASSERT_OK(store_->GiveBackRoom());
+  EXPECT_EQ(Measurements({.parent = run}).size(), 3);
+  TP_ASSERT_OK(Commit({.measurements = {MakeMeasurement(attempt, 6)}}));
+}
+
 TEST_P(StoreConformance, RecordsReplaceThoseOfTheSameName) {
   FillStudy("s");
   TP_ASSERT_OK(Commit({.trials = {MakeTrial("s", 0, v1::TRIAL_STATE_SUCCEEDED, 0.25)},

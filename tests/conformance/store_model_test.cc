@@ -90,6 +90,12 @@ class RandomBatches {
       batch.measurements.push_back(MakeMeasurement(AddAttempt(batch), 1 + Below(5)));
       batch.measurements.back().mutable_measurement()->set_step(Below(1000));
     }
+    if (Below(6) == 0) {
+      batch.thinnings.push_back(
+          {absl::StrCat(MakeRun(kStudies[Below(3)], Below(6), Below(3)).name(), "/attempts/",
+                        1 + Below(3)),
+           {1 + Below(5), 1 + Below(5)}});
+    }
     for (int64_t i = Below(3); i > 0; --i) {
       revision_ += Below(30) == 0 ? 0 : 1 + Below(2);
       batch.events.push_back(

@@ -52,6 +52,8 @@ class FaultyStore final : public Store {
     return fault == Fault::kNone ? absl::OkStatus() : absl::UnavailableError("disk is full");
   }
 
+  absl::Status GiveBackRoom() override { return inner_.GiveBackRoom(); }
+
   absl::StatusOr<v1::Study> GetStudy(absl::string_view name) const override {
     return inner_.GetStudy(name);
   }

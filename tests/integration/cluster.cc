@@ -50,7 +50,7 @@ void Cluster::StartServer(std::vector<std::string> more_flags) {
   unlink(port_file.c_str());
   std::vector<std::string> flags = {"--listen",    address_.empty() ? "127.0.0.1:0" : address_,
                                     "--port-file", port_file,
-                                    "--store",     folder_.File("store.sqlite")};
+                                    "--store",     store_};
   flags.insert(flags.end(), more_flags.begin(), more_flags.end());
   server_ = Start("server", "tpsweep-server", flags);
   std::string listens_at;
@@ -63,6 +63,13 @@ void Cluster::StartServer(std::vector<std::string> more_flags) {
   }
   const std::string address(absl::StripAsciiWhitespace(listens_at));
   Use(address, address);
+  // On PostgreSQL it may have to wait for the lease of the one that was killed.
+  WaitUntil([&] {
+    grpc::ClientContext context;
+    v1::ListStudiesResponse response;
+    return service_->ListStudies(&context, v1::ListStudiesRequest(), &response).ok() ||
+           !server_->is_running();
+  });
 }
 
 void Cluster::Use(const std::string& address, const std::string& servers) {

@@ -27,6 +27,8 @@ class Cluster {
  public:
   Cluster();
 
+  // Servers that are started from now on have this store: the URI of a database.
+  void StoreIn(const std::string& store) { store_ = store; }
   // Starts the server, again under its old address if there was one before, and
   // waits until it listens.
   void StartServer(std::vector<std::string> more_flags = {"--lease-ttl", "2s"});
@@ -85,6 +87,7 @@ class Cluster {
 
  private:
   TempFolder folder_;
+  std::string store_ = folder_.File("store.sqlite");
   std::string address_;
   std::string servers_;  // for workers
   std::vector<std::string> run_workers_by_;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/failpoint.h"
+#include "tests/fakes/postgres.h"
 #include "tests/integration/cluster.h"
 
 namespace tpsweep {
@@ -96,14 +97,13 @@ std::vector<Case> ServerCases() {
   return cases;
 }
 
-class ServerFailpointTest : public testing::TestWithParam<Case> {};
-
-TEST_P(ServerFailpointTest, TheStudyEndsAsIfNothingHadHappened) {
+// Starts the server of `cluster` so that it dies at the failpoint, and again when it has.
+void ExpectAsUndisturbed(const Case& failpoint_case, Cluster& cluster) {
   const Outcome& undisturbed = Undisturbed();
   ASSERT_THAT(undisturbed.trials, testing::SizeIs(testing::Gt(4)));
-  Cluster cluster;
   {
-    const InEnvironment failpoint(absl::StrCat(NameOf(GetParam().at), ":", GetParam().time));
+    const InEnvironment failpoint(
+        absl::StrCat(NameOf(failpoint_case.at), ":", failpoint_case.time));
     cluster.StartServer();
   }
   cluster.StartWorker("w1");
@@ -133,7 +133,36 @@ TEST_P(ServerFailpointTest, TheStudyEndsAsIfNothingHadHappened) {
   EXPECT_TRUE(outcome == undisturbed) << "numbers differ";
 }
 
+class ServerFailpointTest : public testing::TestWithParam<Case> {};
+
+TEST_P(ServerFailpointTest, TheStudyEndsAsIfNothingHadHappened) {
+  Cluster cluster;
+  ExpectAsUndisturbed(GetParam(), cluster);
+}
+
 INSTANTIATE_TEST_SUITE_P(EachStep, ServerFailpointTest, testing::ValuesIn(ServerCases()), CaseName);
+
+// The same over PostgreSQL, where a server that is back first waits for its own lease to end.
+std::vector<Case> PostgresCases() {
+  std::vector<Case> cases;
+  const int times = FromEnvironment("TPSWEEP_FAILPOINT_TIMES", 1);
+  for (const Failpoint at : {Failpoint::kBeforeCommit, Failpoint::kAfterCommit,
+                             Failpoint::kAfterUpload, Failpoint::kAfterCopy}) {
+    for (int time = 0; time < times; ++time) cases.push_back({at, 2 + time});
+  }
+  return cases;
+}
+
+class PostgresFailpointTest : public testing::TestWithParam<Case> {};
+
+TEST_P(PostgresFailpointTest, TheStudyEndsAsIfNothingHadHappened) {
+  Cluster cluster;
+  cluster.StoreIn(PostgresServer::Shared().NewDatabase());
+  ExpectAsUndisturbed(GetParam(), cluster);
+}
+
+INSTANTIATE_TEST_SUITE_P(EachStep, PostgresFailpointTest, testing::ValuesIn(PostgresCases()),
+                         CaseName);
 
 class WorkerFailpointTest : public testing::TestWithParam<Case> {};
 

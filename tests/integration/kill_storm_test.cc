@@ -1,4 +1,4 @@
-// A study whose server and workers are killed again and again, at random moments: at its
+// A study whose server, workers and client are killed again and again, at random moments: at its
 // end every run has exactly one result, every measurement is there once, and all numbers are
 // those of the undisturbed study, bit for bit.
 //
@@ -29,6 +29,10 @@ v1::StudySpec ShortRuns(const std::string& name, int runs, int epochs) {
 
 void StartWorker(Cluster& cluster, int number) { cluster.StartWorker(absl::StrCat("w", number)); }
 
+std::unique_ptr<Process> StartClient(Cluster& cluster) {
+  return cluster.Start("client", "tpsweep", {"--server", cluster.address(), "watch", "storm"});
+}
+
 TEST(KillStormTest, EveryRunHasOneResultAndTheBitsOfTheUndisturbedStudy) {
   const int kills = FromEnvironment("TPSWEEP_KILLS", 25);
   const int runs = FromEnvironment("TPSWEEP_RUNS", 24);
@@ -44,6 +48,7 @@ TEST(KillStormTest, EveryRunHasOneResultAndTheBitsOfTheUndisturbedStudy) {
   cluster.StartServer({"--lease-ttl", "2s"});
   for (int i = 0; i < kWorkers; ++i) StartWorker(cluster, i);
   const std::string study = cluster.Create(ShortRuns("storm", runs, epochs)).name();
+  std::unique_ptr<Process> client = StartClient(cluster);
   Mutex mu;
   CondVar never;
   int kills_of_study = 0;
@@ -55,7 +60,13 @@ TEST(KillStormTest, EveryRunHasOneResultAndTheBitsOfTheUndisturbedStudy) {
       MutexLock lock(mu);
       never.WaitFor(mu, absl::Milliseconds(20 + below(300)));
     }
-    if (below(5) == 0) {
+    const int lot = below(10);
+    if (lot == 0) {
+      // A client that has been watching.
+      client->Signal(SIGKILL);
+      ASSERT_TRUE(client->WaitForExit());
+      client = StartClient(cluster);
+    } else if (lot <= 2) {
       cluster.server().Signal(SIGKILL);
       ASSERT_TRUE(cluster.server().WaitForExit());
       cluster.StartServer({"--lease-ttl", "2s"});
@@ -68,6 +79,8 @@ TEST(KillStormTest, EveryRunHasOneResultAndTheBitsOfTheUndisturbedStudy) {
     }
   }
   cluster.WaitForEnd(study, absl::Minutes(20));
+  // The last one has come through the deaths of the server since, and sees the end.
+  EXPECT_THAT(client->WaitForExit(), testing::Optional(0)) << client->Errors();
 
   std::map<std::string, int> results;
   int64_t attempts = 0;

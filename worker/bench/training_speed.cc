@@ -101,6 +101,7 @@ absl::StatusOr<TrainingSpeed> MeasureTraining(v1::TrainingSpec spec, const DataS
   const int64_t samples = batches * spec.batch_size();
   spec.mutable_dataset()->set_validation(0);
   spec.set_epochs(1 + repetitions);
+  if (spec.threads_per_run() == 0) spec.set_threads_per_run(1);
   spec.clear_hopeless();
   spec.clear_measure();
   if (spec.has_feedback_schedule()) spec.mutable_feedback_schedule()->set_pretraining_epochs(0);

@@ -21,7 +21,8 @@ struct TrainingSpeed {
 // Trains on `batches` mini-batches of random bytes in the shape of `like` (class labels or
 // real-valued targets alike), once to warm up and then `repetitions` times, as the spec's
 // schedule has it but without pre-training. Seconds and multiply-adds are those of an epoch
-// of `epoch_samples`. An error if the spec does not fit the data, or the training diverges.
+// of `epoch_samples`; where the spec leaves the number of threads open there is one. An error if
+// the spec does not fit the data, or the training diverges.
 absl::StatusOr<TrainingSpeed> MeasureTraining(v1::TrainingSpec spec, const DataShape& like,
                                               bool is_classification, int64_t batches,
                                               int repetitions, int64_t epoch_samples);

@@ -39,6 +39,14 @@ absl::string_view NameOf(v1::Normalisation normalisation) {
   }
 }
 
+// Samples lie anywhere in the data: while one is converted, one that comes is fetched.
+constexpr Index kAhead = 2;
+template <class T>
+void Prefetch(const T* sample, int64_t width) {
+  constexpr int64_t kStep = std::max<int64_t>(1, 64 / sizeof(T));  // a cache line
+  for (int64_t i = 0; i < width; i += kStep) __builtin_prefetch(sample + i);
+}
+
 }  // namespace
 
 bool HasClasses(const v1::TrainingSpec& spec, const DataSet& data) {
@@ -91,6 +99,9 @@ void Batches<S>::Gather(const Samples& samples, absl::Span<const int32_t> indice
       [&](const auto& inputs) {
         for (Index column = 0; column < size; ++column) {
           const auto* sample = inputs.data() + indices[static_cast<size_t>(column)] * width;
+          if (column + kAhead < size) {
+            Prefetch(inputs.data() + indices[static_cast<size_t>(column + kAhead)] * width, width);
+          }
           std::transform(sample, sample + width, batch.x.col(column).data(), [this](auto value) {
             if constexpr (std::is_same_v<decltype(value), uint8_t>) {
               return value_of_[value];
