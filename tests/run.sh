@@ -4,7 +4,7 @@
 #
 #   tests/run.sh              everything, with a short form of the slow suites
 #   tests/run.sh sanitizers   also all tests under ASan + UBSan and all unit tests under TSan
-#   tests/run.sh chaos        also the long storm: 1000 kills of a study of 200 runs
+#   tests/run.sh chaos        also the long storms: 1000 kills of a study of 200 runs, on each store
 #   tests/run.sh soak         also the long soak: half an hour of small studies, with kills
 #   tests/run.sh fuzz         also ten minutes of libFuzzer on each target
 #   tests/run.sh tidy         also clang-tidy over all of the code
@@ -67,12 +67,17 @@ unset OMP_TOOL_LIBRARIES TSAN_OPTIONS
 if [[ $fuzz == long ]]; then
   step "fuzzing, ten minutes a target"
   if build fuzz fuzz_targets; then
-    for target in build/fuzz/bin/*_fuzz; do
-      name=$(basename "$target" _fuzz)
+    fuzz_one() {
+      local name corpus
+      name=$(basename "$1" _fuzz)
       corpus=$(mktemp -d)
-      try "$target" -max_total_time=600 -timeout=20 "$corpus" "tests/fuzz/corpus/$name"
+      "$1" -max_total_time=600 -timeout=20 "$corpus" "tests/fuzz/corpus/$name" >"build/fuzz/$name.log" 2>&1 ||
+        { cat "build/fuzz/$name.log"; return 1; }
+      echo "$name: $(grep '^Done' "build/fuzz/$name.log")"
       rm -rf "$corpus"
-    done
+    }
+    export -f fuzz_one
+    try xargs -P "$jobs" -I{} bash -c 'fuzz_one {}' < <(ls build/fuzz/bin/*_fuzz)
   else
     failures+=("fuzz build")
   fi
@@ -87,7 +92,9 @@ if [[ $chaos == yes ]]; then
   step "kill storm"
   try env TPSWEEP_BIN_DIR="$PWD/build/release/bin" TPSWEEP_KILLS=1000 TPSWEEP_RUNS=200 TPSWEEP_EPOCHS=200 \
     build/release/bin/kill_storm_test
-  try env TPSWEEP_BIN_DIR="$PWD/build/release/bin" TPSWEEP_KILLS=400 \
+  try env TPSWEEP_BIN_DIR="$PWD/build/release/bin" TPSWEEP_FAILPOINT_TIMES=5 \
+    build/release/bin/failpoints_test --gtest_filter='*Postgres*'
+  try env TPSWEEP_BIN_DIR="$PWD/build/release/bin" TPSWEEP_KILLS=1000 TPSWEEP_EPOCHS=400 \
     build/release/bin/takeover_test --gtest_filter='*Storm*'
 fi
 

@@ -1,6 +1,8 @@
 #include "common/spec/rules.h"
 
 #include <cmath>
+#include <map>
+#include <string>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -8,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "common/mutex.h"
 #include "common/spec/schema.h"
 #include "common/spec/text.h"
 #include "common/spec/values.h"
@@ -22,6 +25,18 @@ using google::protobuf::Message;
 using google::protobuf::OneofDescriptor;
 using google::protobuf::Reflection;
 using google::protobuf::Value;
+
+// Each pattern is compiled once: a spec is checked for every trial.
+bool Matches(const std::string& text, const std::string& pattern) {
+  static Mutex mu;
+  static auto& compiled = *new std::map<std::string, RE2>();
+  const RE2* expression = nullptr;
+  {
+    MutexLock lock(mu);
+    expression = &compiled.try_emplace(pattern, pattern).first->second;
+  }
+  return RE2::FullMatch(text, *expression);
+}
 
 bool IsSet(const Message& message, const FieldDescriptor& field) {
   const Reflection& reflection = *message.GetReflection();
@@ -61,7 +76,7 @@ void CheckElement(const Message& message, const FieldDescriptor& field, int inde
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_STRING: {
       const std::string& pattern = RulesOf(field).pattern();
-      if (!pattern.empty() && !RE2::FullMatch(value.string_value(), pattern)) {
+      if (!pattern.empty() && !Matches(value.string_value(), pattern)) {
         problems.Add(path, Quoted(value.string_value()), " does not match ", pattern);
       }
       break;

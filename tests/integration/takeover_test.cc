@@ -4,13 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <iostream>
 #include <random>
 #include <set>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/file.h"
 #include "common/mutex.h"
@@ -153,15 +151,15 @@ TEST_F(TakeoverTest, AFrozenLeaderThatWakesUpCannotWriteAndStandsBy) {
   ASSERT_TRUE(WaitUntil([&] { return Ask(a_).ok(); }, kTakeover)) << a_.process->Errors();
 }
 
-// As kill_storm_test does with one server: TPSWEEP_KILLS, and one in ten is the leader's.
+// As kill_storm_test does with one server: TPSWEEP_KILLS and TPSWEEP_EPOCHS; one kill in ten is
+// the leader's.
 TEST_F(TakeoverTest, AStormOfKillsChangesNothing) {
   StartBoth();
-  int kills = 0;
-  const char* text = std::getenv("TPSWEEP_KILLS");
-  if (text == nullptr || !absl::SimpleAtoi(text, &kills)) kills = 20;
+  const int kills = FromEnvironment("TPSWEEP_KILLS", 20);
+  int kills_of_study = 0;
   v1::StudySpec spec = LongStudy("storm", {0.01, 0.02});
-  spec.mutable_training()->set_epochs(150);
-  spec.mutable_search()->set_replicates(std::max(4, kills / 20));
+  spec.mutable_training()->set_epochs(FromEnvironment("TPSWEEP_EPOCHS", 150));
+  spec.mutable_search()->set_replicates(std::max(4, kills / 10));
   spec.mutable_checkpoints()->set_every_seconds(0.1);
   const std::string study = cluster_.Create(spec).name();
   std::mt19937 random(20261129);
@@ -174,6 +172,7 @@ TEST_F(TakeoverTest, AStormOfKillsChangesNothing) {
     }
     if (kill % 10 == 0) {
       Coordinator& leader = Leader();
+      if (cluster_.Get(study).state() == v1::STUDY_STATE_ACTIVE) kills_of_study += 10;
       leader.process->Signal(SIGKILL);
       ASSERT_TRUE(leader.process->WaitForExit());
       leader = StartCoordinator(&leader == &a_ ? "a" : "b", leader.address);
@@ -193,7 +192,8 @@ TEST_F(TakeoverTest, AStormOfKillsChangesNothing) {
   const int64_t taken_up = cluster_.TimesTakenUp("w1") + cluster_.TimesTakenUp("w2");
   EXPECT_GT(taken_up, 0) << "the storm has missed";
   std::cout << 2 * spec.search().replicates() << " runs in " << attempts
-            << " attempts, taken up again " << taken_up << " times\n";
+            << " attempts, taken up again " << taken_up << " times; the study ran at "
+            << kills_of_study << " of " << kills << " kills\n";
   ExpectAsUndisturbed(spec, study, before);
 }
 

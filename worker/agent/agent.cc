@@ -45,6 +45,7 @@ Agent::~Agent() {
     MutexLock lock(mu_);
     is_closing_ = true;
     for (auto& [name, attempt] : held_) attempt->RequestStop(Why::kWorkerStops);
+    slots_.NotifyAll();
     NotifyAll();
   }
   for (std::thread& thread : threads_) thread.join();
@@ -52,7 +53,6 @@ Agent::~Agent() {
 
 void Agent::NotifyAll() {
   sender_.NotifyAll();
-  slots_.NotifyAll();
   waiting_.NotifyAll();
   transfer_.NotifyAll();
 }
@@ -201,6 +201,7 @@ void Agent::TakeLease(const v1::Lease& lease) {
     entry->second->Complete(v1::ATTEMPT_OUTCOME_PREEMPTED, "the worker was told to stop");
   } else {
     queue_.push_back(entry->second);
+    slots_.NotifyOne();
   }
 }
 
@@ -271,7 +272,6 @@ void Agent::WorkInSlot() {
     }
     Log(LogLevel::kInfo, "attempt.started", {{"attempt", attempt->name()}});
     const CrashSubject subject(attempt->name());
-    if (attempt->spool() != nullptr) attempt->spool()->Begin();
     const Ending ending = Train(*attempt);
     Log(LogLevel::kInfo, "attempt.ended",
         {{"attempt", attempt->name()},
@@ -309,6 +309,13 @@ Agent::Ending Agent::Train(HeldAttempt& attempt) {
   }
 }
 
+// A state that is trained again in a moment is not worth its way to the server's disk.
+constexpr absl::Duration kWorthKeeping = absl::Seconds(1);
+
+bool IsFinalStateWanted(const v1::Lease& lease, absl::Duration trained) {
+  return lease.keep_final() && (lease.has_checkpoint() || trained >= kWorthKeeping);
+}
+
 Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
   TrainingRun::Result result{TrainingRun::End::kStopped, ""};
   std::unique_ptr<TrainingRun> run;
@@ -326,6 +333,7 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
     }
     epoch = start.ok() ? *start : 0;
   }
+  const absl::Duration start_of_training = clock_.Elapsed();
   if (!attempt.stop_requested()) {
     const absl::Duration interval = FromProto(attempt.lease().checkpoint_interval());
     absl::Duration due = clock_.Elapsed() + interval;
@@ -334,7 +342,15 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
     }
     // Asked before every mini-batch: where a checkpoint can be made.
     const int64_t rung = attempt.lease().pause_after_epoch();
+    bool is_to_be_spooled = attempt.spool() != nullptr;
+    const int64_t start_epoch = epoch;
     const auto stop = [&] {
+      const bool is_short =
+          epoch == start_epoch && clock_.Elapsed() < start_of_training + options_.spool_after;
+      if (is_to_be_spooled && !is_short) {
+        is_to_be_spooled = false;
+        attempt.spool()->Begin();
+      }
       if (attempt.stop_requested()) return true;
       const bool is_at_rung = rung > 0 && epoch >= rung;
       if (is_at_rung || clock_.Elapsed() >= attempt.deadline()) {
@@ -365,7 +381,10 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
   }
   switch (result.end) {
     case TrainingRun::End::kCompleted:
-      if (attempt.lease().keep_final() && has_trained) SaveCheckpoint(attempt, *run, epoch);
+      if (has_trained &&
+          IsFinalStateWanted(attempt.lease(), clock_.Elapsed() - start_of_training)) {
+        SaveCheckpoint(attempt, *run, epoch);
+      }
       return {v1::ATTEMPT_OUTCOME_COMPLETED, result.message};
     case TrainingRun::End::kInfeasible:
       return {v1::ATTEMPT_OUTCOME_INFEASIBLE, result.message};

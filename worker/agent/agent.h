@@ -47,6 +47,9 @@ struct AgentOptions {
   // Unacknowledged measurements of one run that are held in memory. Beyond them it writes to
   // the spool; without one it waits for the server.
   int64_t buffer_bytes = int64_t{8} << 20;
+  // Training time after which a run leaves a note of itself in the spool, if it does not
+  // begin a second epoch before. One that is over by then is done again as fast.
+  absl::Duration spool_after = absl::Milliseconds(50);
   // What has crashed a worker here before (crash_notes.h), to be told to the server.
   std::vector<v1::Crash> crashes{};
 };
@@ -144,6 +147,7 @@ class Agent {
   std::optional<v1::WorkerMessage> Pending() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // An attempt that has something to say which is on disk.
   std::shared_ptr<HeldAttempt> ToRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Who waits for anything but a run to train.
   void NotifyAll();
 
   const AgentOptions options_;

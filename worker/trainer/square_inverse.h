@@ -1,8 +1,9 @@
 // The inverse of a square matrix, never formed: solves by a factorisation W = P L U that
 // is made once and used for whole mini-batches.
 //
-// The factorisation is LAPACK's in the linked OpenBLAS, which is blocked and runs the
-// kernels of the machine. One thread may factorise; then any number may solve.
+// Both go by blocks: within one by the LAPACK and BLAS of the linked OpenBLAS, between them
+// by our product (gemm.h), which is faster than theirs for blocks (docs/benchmarks.md). One
+// thread may factorise; then any number may solve.
 #pragma once
 
 #include <vector>

@@ -109,16 +109,43 @@ TEST_F(AgentTest, PausesAtItsRung) {
   EXPECT_EQ(script_.num_reported(), 2);
 }
 
-TEST_F(AgentTest, LeavesItsFinalStateIfThatIsWanted) {
-  Start();
-  Connect();
-  v1::ServerMessage message;
-  message.mutable_lease()->set_attempt(kFirst);
-  message.mutable_lease()->set_keep_final(true);
-  agent_->Receive(message);
-  script_.Measure(1);
-  script_.Finish();
-  ReportsUpTo(1);
+class FinalStateTest : public AgentTest {
+ protected:
+  void Train(absl::Duration time, bool keep_final) {
+    Start();
+    Connect();
+    v1::ServerMessage message;
+    message.mutable_lease()->set_attempt(kFirst);
+    message.mutable_lease()->set_keep_final(keep_final);
+    agent_->Receive(message);
+    script_.Measure(1);
+    ReportsUpTo(1);
+    clock_.Advance(time);
+    script_.Finish();
+  }
+  // The next message of the attempt is of its end: no checkpoint came before it.
+  void ExpectNone() {
+    std::optional<v1::WorkerMessage> message;
+    do {
+      message = agent_->Next();
+      ASSERT_TRUE(message.has_value());
+    } while (message->has_heartbeat() || message->has_free_slots());
+    EXPECT_EQ(message->completion().outcome(), v1::ATTEMPT_OUTCOME_COMPLETED);
+  }
+};
+
+TEST_F(FinalStateTest, IsNotLeftWhereItIsNotWanted) {
+  Train(absl::Seconds(60), false);
+  ExpectNone();
+}
+
+TEST_F(FinalStateTest, IsNotLeftWhereItIsTrainedAgainInAMoment) {
+  Train(absl::Milliseconds(990), true);
+  ExpectNone();
+}
+
+TEST_F(FinalStateTest, IsLeftIfThatIsWanted) {
+  Train(absl::Seconds(1), true);
   EXPECT_EQ(NextReport().checkpoint().epoch(), 1);
   EXPECT_EQ(NextCompletion().outcome(), v1::ATTEMPT_OUTCOME_COMPLETED);
 }

@@ -27,6 +27,7 @@ inline AgentOptions Options(int slots) {
   options.host = "here";
   options.version = "0.1.0";
   options.slots = slots;
+  options.spool_after = absl::ZeroDuration();
   return options;
 }
 
