@@ -54,6 +54,11 @@ absl::StatusOr<v1::Recording> Record(const Store& store, const std::string& stud
   const std::string name = ToString(StudyName{study});
   v1::Recording recording;
   TP_ASSIGN_OR_RETURN(const v1::Study record, store.GetStudy(name));
+  if (record.has_compaction()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "study '", study, "': its measurements have been thinned out to every ",
+        record.compaction().keep_every(), "th epoch, and a recording needs all of them"));
+  }
   *recording.mutable_spec() = record.spec();
   TP_ASSIGN_OR_RETURN(const std::vector<v1::Trial> trials, TrialsOf(store, name));
   TP_ASSIGN_OR_RETURN(const std::vector<v1::Run> runs, RunsOf(store, name));
@@ -83,8 +88,7 @@ absl::StatusOr<v1::Recording> Record(const Store& store, const std::string& stud
   if (recording.curves().empty()) {
     return absl::FailedPreconditionError(
         absl::StrCat("study '", study, "': none of its runs has '",
-                     record.spec().objective().metric(), "' after each of ", epochs, " epochs",
-                     record.has_compaction() ? "; its measurements have been thinned out" : ""));
+                     record.spec().objective().metric(), "' after each of ", epochs, " epochs"));
   }
   return recording;
 }

@@ -67,6 +67,15 @@ TEST(RecordingTest, SaysWhatIsMissing) {
                                                HasSubstr("'test/error' after each of 3 epochs")));
 }
 
+TEST(RecordingTest, RefusesWhatHasBeenThinnedOut) {
+  MemoryStore store;
+  WriteBatch batch = {.studies = {MakeStudy("thin", v1::STUDY_STATE_COMPLETED)}};
+  batch.studies[0].mutable_compaction()->set_keep_every(10);
+  TP_ASSERT_OK(store.Commit({&batch, 1}));
+  EXPECT_THAT(Record(store, "thin"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("to every 10th epoch")));
+}
+
 TEST(RecordingTest, ItsTextIsReadAgain) {
   const v1::Recording recording = MakeRecording(5);
   const auto read = ParseRecording(ToText(recording), "curves.json");
