@@ -364,6 +364,7 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
           WriteToSpool(attempt, SaveCheckpoint(attempt, *run, epoch));
         }
       }
+      if (!has_trained) Log(LogLevel::kDebug, "attempt.trains", {{"attempt", attempt.name()}});
       has_trained = true;
       return false;
     };
