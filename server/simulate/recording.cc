@@ -86,9 +86,9 @@ absl::StatusOr<v1::Recording> Record(const Store& store, const std::string& stud
     *recording.add_curves() = std::move(curve);
   }
   if (recording.curves().empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("study '", study, "': none of its runs has '",
-                     record.spec().objective().metric(), "' after each of ", epochs, " epochs"));
+    return absl::FailedPreconditionError(absl::StrCat("study '", study, "': none of its runs has '",
+                                                      record.spec().objective().metric(),
+                                                      "' after each of ", epochs, " epochs"));
   }
   return recording;
 }
