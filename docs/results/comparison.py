@@ -27,7 +27,7 @@ def common(rule):
 def run(folders, rule, name, options, settings):
     binaries, data, work = folders
     command = [f"{binaries}/tpsweep", "run", "--preset", f"fashion_mnist_{PRESETS[rule]}", "--name", name,
-               "--dir", f"{work}/{name}", "--data", data, "-o", "json", "--history", *options]
+               "--dir", f"{work}/{name}", "--data", data, "-o", "json", *options]
     for setting in common(rule) + settings:
         command += ["--set", setting]
     export = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
@@ -42,7 +42,7 @@ def main(folders, rules):
         whole = [t for t in tuning["trials"] if t["state"] == "SUCCEEDED"]
         best = min(whole, key=lambda t: t["objective"])
         chosen = [f"{path}={json.dumps(value)}" for path, value in best["parameters"].items()]
-        run(folders, rule, f"comparison_{rule}_best", ["--replicates", "10"], BEST + chosen)
+        run(folders, rule, f"comparison_{rule}_best", ["--replicates", "10", "--history"], BEST + chosen)
         print(f"{rule}: {len(tuning['trials'])} trials, {len(whole)} to the end, best validation error "
               f"{best['objective']:.4f}", flush=True)
 
