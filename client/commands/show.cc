@@ -25,7 +25,7 @@ std::string BestText(const v1::Study& study, const v1::BestTrialsResponse& best)
 
 std::string CompactionText(const v1::Study& study) {
   if (!study.has_compaction()) return "";
-  return absl::StrCat("of every ", study.compaction().keep_every(), "th epoch since ",
+  return absl::StrCat("of one epoch in ", study.compaction().keep_every(), " since ",
                       TimeText(study.compaction().time()));
 }
 

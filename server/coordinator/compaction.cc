@@ -157,8 +157,8 @@ absl::StatusOr<CompactedStudy> CompactStudy(const CompactionOptions& options, v1
   event.set_resource(study.name());
   *event.mutable_study() = study;
   event.set_message(absl::StrCat(result.removed, " of ", result.measurements,
-                                 " measurements removed; left is every ", options.keep_every,
-                                 "th epoch"));
+                                 " measurements removed; left is one epoch in ",
+                                 options.keep_every));
   batch.studies.push_back(std::move(study));
   TP_RETURN_IF_ERROR(CommitOne(store, std::move(batch)));
   return result;

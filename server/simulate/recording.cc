@@ -55,9 +55,9 @@ absl::StatusOr<v1::Recording> Record(const Store& store, const std::string& stud
   v1::Recording recording;
   TP_ASSIGN_OR_RETURN(const v1::Study record, store.GetStudy(name));
   if (record.has_compaction()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "study '", study, "': its measurements have been thinned out to every ",
-        record.compaction().keep_every(), "th epoch, and a recording needs all of them"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("study '", study, "': its measurements have been thinned out to one epoch in ",
+                     record.compaction().keep_every(), ", and a recording needs all of them"));
   }
   *recording.mutable_spec() = record.spec();
   TP_ASSIGN_OR_RETURN(const std::vector<v1::Trial> trials, TrialsOf(store, name));

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -73,19 +74,32 @@ class SmallDisk {
   bool is_mounted_;
 };
 
-TEST_F(ExhaustionTest, ADiskThatFillsUpDuringAStudyLosesNothing) {
-  SmallDisk disk(cluster_.folder() + "/disk");
-  if (!disk.is_mounted()) {
-    GTEST_SKIP() << "cannot mount a small file system: " << std::strerror(errno);
+// The server's store is on a disk that the test can fill.
+class FullDiskTest : public ExhaustionTest {
+ protected:
+  void SetUp() override {
+    if (!disk_.is_mounted()) {
+      GTEST_SKIP() << "cannot mount a small file system: " << std::strerror(errno);
+    }
+    cluster_.StoreIn(disk_.File("store.sqlite"));
+    cluster_.StartServer();
+    cluster_.StartWorker("w1");
   }
-  cluster_.StoreIn(disk.File("store.sqlite"));
-  cluster_.StartServer();
-  cluster_.StartWorker("w1");
-  v1::StudySpec spec = LongStudy("full", {0.01, 0.02});
-  spec.mutable_training()->set_epochs(150);
+  // Of about a second.
+  static v1::StudySpec Spec(std::vector<double> learning_rates) {
+    v1::StudySpec spec = LongStudy("full", std::move(learning_rates));
+    spec.mutable_training()->set_epochs(150);
+    return spec;
+  }
+
+  SmallDisk disk_{cluster_.folder() + "/disk"};
+};
+
+TEST_F(FullDiskTest, ADiskThatFillsUpDuringAStudyLosesNothing) {
+  const v1::StudySpec spec = Spec({0.01, 0.02});
   const std::string study = cluster_.Create(spec).name();
   cluster_.WaitForRunning(study);
-  disk.Fill();
+  disk_.Fill();
   ASSERT_TRUE(WaitUntil([&] {
     return cluster_.Get(study).waiting_reason().find("store cannot write") != std::string::npos;
   })) << cluster_.Get(study).waiting_reason();
@@ -94,33 +108,25 @@ TEST_F(ExhaustionTest, ADiskThatFillsUpDuringAStudyLosesNothing) {
   EXPECT_THAT(refused.error_message(), HasSubstr("store cannot write"));
   const Reading before = cluster_.Read(study);
 
-  disk.MakeRoom();
+  disk_.MakeRoom();
   ExpectAsUndisturbed(spec, study, {before});
   for (const v1::Run& run : cluster_.Runs(study)) EXPECT_EQ(run.attempt(), 1) << run.name();
   EXPECT_THAT(cluster_.server().Errors(), HasSubstr("store.recovered"));
 }
 
-TEST_F(ExhaustionTest, AServerThatDiesOnAFullDiskIsBackWhenThereIsRoom) {
-  SmallDisk disk(cluster_.folder() + "/disk");
-  if (!disk.is_mounted()) {
-    GTEST_SKIP() << "cannot mount a small file system: " << std::strerror(errno);
-  }
-  cluster_.StoreIn(disk.File("store.sqlite"));
-  cluster_.StartServer();
-  cluster_.StartWorker("w1");
-  v1::StudySpec spec = LongStudy("full", {0.01});
-  spec.mutable_training()->set_epochs(150);
+TEST_F(FullDiskTest, AServerThatDiesOnAFullDiskIsBackWhenThereIsRoom) {
+  const v1::StudySpec spec = Spec({0.01});
   const std::string study = cluster_.Create(spec).name();
   cluster_.WaitForRunning(study);
   const Reading before = cluster_.Read(study);
-  disk.Fill();
+  disk_.Fill();
   cluster_.server().Signal(SIGKILL);
   ASSERT_TRUE(cluster_.server().WaitForExit());
   // Whether it can start there or not, it changes nothing.
   const auto tried =
       cluster_.Start("tried", "tpsweep-server",
                      {"--listen", "127.0.0.1:0", "--port-file", cluster_.folder() + "/tried.port",
-                      "--store", disk.File("store.sqlite")});
+                      "--store", disk_.File("store.sqlite")});
   if (const auto status = tried->WaitForExit(absl::Seconds(2))) {
     EXPECT_EQ(*status, 1);
     EXPECT_THAT(tried->Errors(), HasSubstr("store.sqlite"));
@@ -128,7 +134,7 @@ TEST_F(ExhaustionTest, AServerThatDiesOnAFullDiskIsBackWhenThereIsRoom) {
   tried->Signal(SIGKILL);
   ASSERT_TRUE(tried->WaitForExit());
 
-  disk.MakeRoom();
+  disk_.MakeRoom();
   cluster_.StartServer();
   ExpectAsUndisturbed(spec, study, {before});
 }

@@ -24,6 +24,13 @@ absl::Duration FromProto(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
 }
 
+// A state that is trained again in a moment is not worth its way to the server's disk.
+constexpr absl::Duration kWorthKeeping = absl::Seconds(1);
+
+bool IsFinalStateWanted(const v1::Lease& lease, absl::Duration trained) {
+  return lease.keep_final() && (lease.has_checkpoint() || trained >= kWorthKeeping);
+}
+
 }  // namespace
 
 Agent::Agent(AgentOptions options, trainer::DataSetCache& data, Clock& clock, CreateRun create_run,
@@ -309,13 +316,6 @@ Agent::Ending Agent::Train(HeldAttempt& attempt) {
   }
 }
 
-// A state that is trained again in a moment is not worth its way to the server's disk.
-constexpr absl::Duration kWorthKeeping = absl::Seconds(1);
-
-bool IsFinalStateWanted(const v1::Lease& lease, absl::Duration trained) {
-  return lease.keep_final() && (lease.has_checkpoint() || trained >= kWorthKeeping);
-}
-
 Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
   TrainingRun::Result result{TrainingRun::End::kStopped, ""};
   std::unique_ptr<TrainingRun> run;
@@ -344,10 +344,9 @@ Agent::Ending Agent::TrainUnguarded(HeldAttempt& attempt) {
     const int64_t rung = attempt.lease().pause_after_epoch();
     bool is_to_be_spooled = attempt.spool() != nullptr;
     const int64_t start_epoch = epoch;
+    const absl::Duration spool_at = start_of_training + options_.spool_after;
     const auto stop = [&] {
-      const bool is_short =
-          epoch == start_epoch && clock_.Elapsed() < start_of_training + options_.spool_after;
-      if (is_to_be_spooled && !is_short) {
+      if (is_to_be_spooled && (epoch > start_epoch || clock_.Elapsed() >= spool_at)) {
         is_to_be_spooled = false;
         attempt.spool()->Begin();
       }

@@ -127,7 +127,7 @@ TEST_F(CompactionTest, SaysSoInTheStudyAndItsStory) {
   TP_ASSERT_OK_AND_ASSIGN(const auto events, store_.ListEvents("studies/s", 0, 10));
   ASSERT_EQ(events.size(), 1);
   EXPECT_EQ(events[0].type(), "study.compacted");
-  EXPECT_EQ(events[0].message(), "18 of 21 measurements removed; left is every 10th epoch");
+  EXPECT_EQ(events[0].message(), "18 of 21 measurements removed; left is one epoch in 10");
 }
 
 TEST_F(CompactionTest, TakesEachStudyOnceUnlessItIsToLoseMoreOrHasGoneOn) {

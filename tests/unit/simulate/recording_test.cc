@@ -73,7 +73,7 @@ TEST(RecordingTest, RefusesWhatHasBeenThinnedOut) {
   batch.studies[0].mutable_compaction()->set_keep_every(10);
   TP_ASSERT_OK(store.Commit({&batch, 1}));
   EXPECT_THAT(Record(store, "thin"),
-              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("to every 10th epoch")));
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("to one epoch in 10")));
 }
 
 TEST(RecordingTest, ItsTextIsReadAgain) {
