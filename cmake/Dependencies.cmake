@@ -6,6 +6,9 @@ set(c-ares_FIND_QUIETLY ON)
 find_package(gRPC 1.51 CONFIG REQUIRED)
 find_package(absl CONFIG REQUIRED)
 find_package(Eigen3 3.4 CONFIG REQUIRED)
+# For everything that has matrices, or they could not be given from one to the other. Whole cache
+# lines, so that no vector of AVX-512 lies across two of them; threads are the trainer's own.
+target_compile_definitions(Eigen3::Eigen INTERFACE EIGEN_MAX_ALIGN_BYTES=64 EIGEN_DONT_PARALLELIZE)
 find_package(yaml-cpp CONFIG REQUIRED)
 find_package(nlohmann_json CONFIG REQUIRED)
 find_package(CLI11 CONFIG REQUIRED)

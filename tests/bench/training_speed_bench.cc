@@ -1,6 +1,6 @@
 // An epoch of training beside its floating-point limit: the table of docs/benchmarks.md.
 //
-//   training_speed_bench [REPETITIONS]      default 10
+//   training_speed_bench [REPETITIONS [RULE]]      default 10, all
 //
 // The settings are those of the presets, with their feedback schedules. Each row takes its
 // time and the processor's rate of multiply-adds in turn (worker/bench).
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "common/spec/validate.h"
 #include "common/status_macros.h"
@@ -77,13 +78,14 @@ absl::Status Measure(const Row& row, int repetitions) {
   return absl::OkStatus();
 }
 
-int Main(int repetitions) {
+int Main(int repetitions, absl::string_view rule) {
   absl::PrintF("one core, %s kernels: %.1f GFLOP/s float32, %.1f float64; copies %.1f GB/s\n\n",
                trainer::KernelSetName(), 2e-9 * MeasureMultiplyAdds<float>(),
                2e-9 * MeasureMultiplyAdds<double>(), 1e-9 * MeasureCopyRate());
   absl::PrintF("%-38s %-8s %9s %9s %9s   %-18s   %s\n", "rule", "", "GFLOP", "seconds", "limit",
                "times the limit", "bound");
   for (const Row& row : Rows()) {
+    if (!absl::StartsWith(row.what, rule)) continue;
     const absl::Status status = Measure(row, repetitions);
     if (status.ok()) continue;
     absl::FPrintF(stderr, "%s: %s\n", row.what, std::string(status.message()));
@@ -95,4 +97,6 @@ int Main(int repetitions) {
 }  // namespace
 }  // namespace tpsweep
 
-int main(int argc, char** argv) { return tpsweep::Main(argc > 1 ? std::atoi(argv[1]) : 10); }
+int main(int argc, char** argv) {
+  return tpsweep::Main(argc > 1 ? std::atoi(argv[1]) : 10, argc > 2 ? argv[2] : "");
+}

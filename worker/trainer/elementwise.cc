@@ -1,5 +1,7 @@
 #include "worker/trainer/elementwise.h"
 
+#include <cmath>
+
 #include "worker/trainer/kernels.h"
 #include "worker/trainer/parallel.h"
 
@@ -31,6 +33,16 @@ double SumOfSquares(const ConstMatrixRef<S>& x) {
   return GetKernels<S>().sum_of_squares(static_cast<size_t>(x.size()), x.data());
 }
 
+template <class S>
+double Norm(const ConstMatrixRef<S>& x) {
+  return std::sqrt(SumOfSquares<S>(x));
+}
+
+template <class S>
+bool IsFinite(const ConstMatrixRef<S>& x) {
+  return GetKernels<S>().is_finite(static_cast<size_t>(x.size()), x.data());
+}
+
 template void Scale(float, const ConstMatrixRef<float>&, MatrixRef<float>);
 template void Scale(double, const ConstMatrixRef<double>&, MatrixRef<double>);
 template void Add(const ConstMatrixRef<float>&, const ConstMatrixRef<float>&, MatrixRef<float>);
@@ -41,5 +53,9 @@ template void Subtract(const ConstMatrixRef<double>&, const ConstMatrixRef<doubl
                        MatrixRef<double>);
 template double SumOfSquares(const ConstMatrixRef<float>&);
 template double SumOfSquares(const ConstMatrixRef<double>&);
+template double Norm(const ConstMatrixRef<float>&);
+template double Norm(const ConstMatrixRef<double>&);
+template bool IsFinite(const ConstMatrixRef<float>&);
+template bool IsFinite(const ConstMatrixRef<double>&);
 
 }  // namespace tpsweep::trainer

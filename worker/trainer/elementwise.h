@@ -22,4 +22,12 @@ void Subtract(const ConstMatrixRef<S>& x, const ConstMatrixRef<S>& y, MatrixRef<
 template <class S>
 double SumOfSquares(const ConstMatrixRef<S>& x);
 
+// The Frobenius norm.
+template <class S>
+double Norm(const ConstMatrixRef<S>& x);
+
+// Whether none is infinite or not a number.
+template <class S>
+bool IsFinite(const ConstMatrixRef<S>& x);
+
 }  // namespace tpsweep::trainer

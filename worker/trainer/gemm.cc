@@ -40,12 +40,16 @@ void VectorProduct(Transpose ta, Index m, Index k, double alpha, const double* a
 constexpr size_t kBlockBytes = size_t{256} << 10;
 constexpr size_t kMaxDepth = 320;
 constexpr size_t kMaxColumns = 6;
+// Columns of a transposed B are packed eight groups at a time: whole cache lines of its rows, which
+// would have left the cache before the next group came for its part of them.
+constexpr size_t kMaxGroups = 8;
+constexpr size_t kGroup = kMaxColumns * kMaxDepth;
 
 // Kept by each thread, so that steps do not allocate.
 template <class S>
 struct alignas(64) Packed {
   S a[kBlockBytes / sizeof(S)];
-  S b[kMaxColumns * kMaxDepth];
+  S b[kMaxGroups * kGroup];
 };
 
 template <class S>
@@ -76,25 +80,36 @@ struct Product {
   const S* b_at(size_t l, size_t j) const { return b + (transpose_b ? j + l * ldb : l + j * ldb); }
 };
 
+// The loop of fours where it makes the end of the columns come out even.
+size_t GroupWidth(size_t left) { return left <= 4 || left == 7 || left == 8 ? 4 : kMaxColumns; }
+
 // Puts the columns of op(B) side by side, kWidth numbers for each k; what is missing is zero.
 template <class S, size_t kWidth>
-void PackColumns(GemmColumns<S>& columns, S* packed) {
-  const size_t next_k = columns.b_next_k;
-  if (columns.columns == kWidth && columns.b_next_j == 1) {  // rows of B, which lie as they will
-    for (size_t k = 0; k < columns.depth; ++k) {
-      std::memcpy(packed + k * kWidth, columns.b + k * next_k, kWidth * sizeof(S));
-    }
-  } else {
-    for (size_t k = 0; k < columns.depth; ++k) {
-      const S* row = columns.b + k * next_k;
-      for (size_t j = 0; j < kWidth; ++j) {
-        packed[k * kWidth + j] = j < columns.columns ? row[j * columns.b_next_j] : S{0};
-      }
+void PackColumns(const GemmColumns<S>& columns, S* packed) {
+  for (size_t k = 0; k < columns.depth; ++k) {
+    const S* row = columns.b + k * columns.b_next_k;
+    for (size_t j = 0; j < kWidth; ++j) {
+      packed[k * kWidth + j] = j < columns.columns ? row[j * columns.b_next_j] : S{0};
     }
   }
-  columns.b = packed;
-  columns.b_next_k = kWidth;
-  columns.b_next_j = 1;
+}
+
+// The same for all groups of six, at most kMaxGroups, that come next, where the columns of a row
+// lie as they will. How many groups there were.
+template <class S>
+size_t PackGroups(const GemmColumns<S>& columns, size_t left, S* packed) {
+  size_t groups = 0;
+  for (; groups < kMaxGroups && left >= kMaxColumns && GroupWidth(left) == kMaxColumns; ++groups) {
+    left -= kMaxColumns;
+  }
+  for (size_t k = 0; k < columns.depth; ++k) {
+    const S* row = columns.b + k * columns.b_next_k;
+    for (size_t group = 0; group < groups; ++group) {
+      std::memcpy(packed + group * kGroup + k * kMaxColumns, row + group * kMaxColumns,
+                  kMaxColumns * sizeof(S));
+    }
+  }
+  return groups;
 }
 
 // The rows [begin, begin + rows) of C, terms [first, first + depth) of the sums.
@@ -110,10 +125,10 @@ void MultiplyBlock(const Product<S>& p, size_t begin, size_t rows, size_t first,
   columns.packed_a = packed.a;
   columns.alpha = p.alpha;
   columns.c_next_j = p.ldc;
+  size_t group = 0, groups = 0;  // of those that are packed together
   for (size_t j = 0; j < p.n; j += columns.columns) {
     const size_t left = p.n - j;
-    // Fours where they make the end come out even.
-    const size_t width = left <= 4 || left == 7 || left == 8 ? 4 : 6;
+    const size_t width = GroupWidth(left);
     columns.columns = std::min(width, left);
     columns.c = p.c + begin + j * p.ldc;
     if (first == 0) {
@@ -128,14 +143,19 @@ void MultiplyBlock(const Product<S>& p, size_t begin, size_t rows, size_t first,
     columns.b = p.b_at(first, j);
     columns.b_next_k = p.transpose_b ? p.ldb : 1;
     columns.b_next_j = p.transpose_b ? 1 : p.ldb;
-    const bool packs = p.transpose_b || columns.columns < width;
-    if (width == 4) {
-      if (packs) PackColumns<S, 4>(columns, packed.b);
-      kernels.four_columns(columns);
-    } else {
-      if (packs) PackColumns<S, 6>(columns, packed.b);
-      kernels.six_columns(columns);
+    if (p.transpose_b || columns.columns < width) {
+      if (++group >= groups) {
+        group = 0;
+        groups = p.transpose_b ? PackGroups(columns, left, packed.b) : 0;
+        if (groups == 0) {
+          (width == 4 ? PackColumns<S, 4> : PackColumns<S, kMaxColumns>)(columns, packed.b);
+        }
+      }
+      columns.b = packed.b + group * kGroup;
+      columns.b_next_k = width;
+      columns.b_next_j = 1;
     }
+    (width == 4 ? kernels.four_columns : kernels.six_columns)(columns);
   }
 }
 
@@ -162,10 +182,10 @@ void Multiply(const Product<S>& p) {
   }
 }
 
-// A tile is wide enough that packing the other operand once more for it costs
-// little, and a product below the threshold is over before a second thread wakes up.
-constexpr size_t kTileWidth = 128;
-constexpr size_t kMaxTiles = 8;
+// A tile for each thread, if it is wide enough that packing the other operand once more for it
+// costs little. (The bits of a column or row do not depend on where the tiles are cut.) A product
+// below the threshold is over before a second thread wakes up.
+constexpr size_t kMinTileWidth = 64;
 constexpr double kMinMultiplications = 4e6;
 
 template <class S>
@@ -177,9 +197,12 @@ void MultiplyInTiles(const Product<S>& p) {
   const bool cut_rows = p.m > p.n;
   const size_t width = std::max(p.m, p.n);
   const size_t num_tiles =
-      work < kMinMultiplications ? 1 : std::clamp<size_t>(width / kTileWidth, 1, kMaxTiles);
-  // Of whole panels and columns in sixes and fours.
-  const size_t tile = CeilDiv(CeilDiv(width, num_tiles), 32) * 32;
+      work < kMinMultiplications
+          ? 1
+          : std::clamp<size_t>(width / kMinTileWidth, 1, static_cast<size_t>(ThreadsOfScope()));
+  // Of whole panels or groups of columns.
+  const size_t whole = cut_rows ? GetKernels<S>().gemm.panel_rows : kMaxColumns;
+  const size_t tile = CeilDiv(CeilDiv(width, num_tiles), whole) * whole;
   ParallelFor(CeilDiv(width, tile), [&](size_t t) {
     const size_t begin = t * tile;
     const size_t count = std::min(tile, width - begin);

@@ -4,20 +4,22 @@
 #include <cmath>
 
 #include "common/random.h"
+#include "worker/trainer/kernels.h"
 
 namespace tpsweep::trainer {
 namespace {
 
-Matrix<double> NormalMatrix(Index rows, Index cols, RandomStream& random) {
+Matrix<double> NormalMatrix(Index rows, Index cols, uint64_t key) {
   Matrix<double> draws(rows, cols);
-  for (Index i = 0; i < draws.size(); ++i) draws.data()[i] = random.NextNormal();
+  GetKernels<double>().gaussian(static_cast<size_t>(draws.size()), key, /*step=*/0, /*layer=*/0,
+                                /*first_block=*/0, draws.data());
   return draws;
 }
 
 // Uniformly distributed among the matrices with orthonormal columns (rows >= cols):
 // the Q of a normal matrix, with the signs that make the diagonal of R positive.
-Matrix<double> OrthonormalColumns(Index rows, Index cols, RandomStream& random) {
-  const Eigen::HouseholderQR<Matrix<double>> qr(NormalMatrix(rows, cols, random));
+Matrix<double> OrthonormalColumns(Index rows, Index cols, uint64_t key) {
+  const Eigen::HouseholderQR<Matrix<double>> qr(NormalMatrix(rows, cols, key));
   Matrix<double> q = qr.householderQ() * Matrix<double>::Identity(rows, cols);
   for (Index j = 0; j < cols; ++j) {
     if (qr.matrixQR()(j, j) < 0) q.col(j) *= -1;
@@ -26,12 +28,13 @@ Matrix<double> OrthonormalColumns(Index rows, Index cols, RandomStream& random) 
 }
 
 // Orthonormal columns, or rows of a wide matrix.
-Matrix<double> Orthonormal(Index rows, Index cols, RandomStream& random) {
-  if (rows >= cols) return OrthonormalColumns(rows, cols, random);
-  return OrthonormalColumns(cols, rows, random).transpose();
+Matrix<double> Orthonormal(Index rows, Index cols, uint64_t key) {
+  if (rows >= cols) return OrthonormalColumns(rows, cols, key);
+  return OrthonormalColumns(cols, rows, key).transpose();
 }
 
-Matrix<double> UniformMatrix(Index rows, Index cols, double bound, RandomStream& random) {
+Matrix<double> UniformMatrix(Index rows, Index cols, double bound, uint64_t key) {
+  RandomStream random(key);
   Matrix<double> draws(rows, cols);
   for (Index i = 0; i < draws.size(); ++i) {
     draws.data()[i] = bound * (2 * random.NextUniform() - 1);
@@ -46,26 +49,25 @@ void Initialise(const v1::Network& spec, uint64_t key, Matrix<S>& weights, Index
   const Index rows = weights.rows();
   const Index cols = weights.cols();
   const double fan_sum = static_cast<double>(cols + fan_out);
-  RandomStream random(key);
   Matrix<double> draws(rows, cols);
   switch (spec.initialiser()) {
     case v1::INITIALISER_XAVIER_UNIFORM:
-      draws = UniformMatrix(rows, cols, std::sqrt(6.0 / fan_sum), random);
+      draws = UniformMatrix(rows, cols, std::sqrt(6.0 / fan_sum), key);
       break;
     case v1::INITIALISER_UNIFORM:
-      draws = UniformMatrix(rows, cols, spec.uniform_bound(), random);
+      draws = UniformMatrix(rows, cols, spec.uniform_bound(), key);
       break;
     case v1::INITIALISER_ORTHOGONAL:
-      draws = Orthonormal(rows, cols, random) * std::sqrt(6.0 / fan_sum);
+      draws = Orthonormal(rows, cols, key) * std::sqrt(6.0 / fan_sum);
       break;
     case v1::INITIALISER_HAAR:
-      draws = Orthonormal(rows, cols, random);
+      draws = Orthonormal(rows, cols, key);
       break;
     case v1::INITIALISER_TEACHER:
-      draws = NormalMatrix(rows, cols, random) * (3 * std::sqrt(2.0 / fan_sum));
+      draws = NormalMatrix(rows, cols, key) * (3 * std::sqrt(2.0 / fan_sum));
       break;
     default:  // xavier_normal
-      draws = NormalMatrix(rows, cols, random) * std::sqrt(2.0 / fan_sum);
+      draws = NormalMatrix(rows, cols, key) * std::sqrt(2.0 / fan_sum);
   }
   weights = draws.cast<S>();
 }

@@ -51,6 +51,8 @@ struct Kernels {
   void (*add)(size_t n, const S* x, const S* y, S* z);
   // Sum of squares, in double, in an order that depends on n alone.
   double (*sum_of_squares)(size_t n, const S* x);
+  // Whether none is infinite or not a number.
+  bool (*is_finite)(size_t n, const S* x);
 
   // theta <- theta - lr (grad + wd theta), with the momentum buffer b (may be null).
   void (*sgd)(size_t n, S lr, S momentum, S weight_decay, const S* gradient, S* buffer, S* theta);

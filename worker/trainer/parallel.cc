@@ -26,6 +26,8 @@ ScopedFlushDenormals::ScopedFlushDenormals() : before_(_mm_getcsr()) {
 }
 ScopedFlushDenormals::~ScopedFlushDenormals() { _mm_setcsr(before_); }
 
+int ThreadsOfScope() { return current_threads; }
+
 void ParallelFor(size_t num_pieces, absl::FunctionRef<void(size_t)> body) {
   const int num_threads =
       static_cast<int>(std::min(static_cast<size_t>(current_threads), num_pieces));
@@ -37,6 +39,7 @@ void ParallelFor(size_t num_pieces, absl::FunctionRef<void(size_t)> body) {
 #pragma omp parallel num_threads(num_threads)
   {
     _mm_setcsr(csr);  // the helpers flush denormals if the caller does
+    const ScopedThreads one(1);
 #pragma omp for schedule(static)
     for (size_t i = 0; i < num_pieces; ++i) body(i);
   }

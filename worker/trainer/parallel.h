@@ -1,9 +1,10 @@
 // Parallel loops inside one training run.
 //
-// Work is cut into pieces whose number and bounds depend on the problem only,
-// never on the number of threads, and no two pieces write to the same place: the
-// results are the same bits for any number of threads. With one thread no OpenMP
-// region is entered, so independent runs train side by side on threads of their own.
+// Work is cut into pieces whose number and bounds depend on the problem only, never
+// on the number of threads (but where no bit depends on them: gemm.cc), and no two
+// pieces write to the same place: the results are the same bits for any number of
+// threads. With one thread no OpenMP region is entered, so independent runs train side
+// by side on threads of their own.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +38,9 @@ class ScopedFlushDenormals {
  private:
   unsigned before_;
 };
+
+// The threads of the scope; one within a loop. For choices that leave every number its bits.
+int ThreadsOfScope();
 
 // Calls body(i) for i in [0, num_pieces), in any order, on the threads of the scope.
 void ParallelFor(size_t num_pieces, absl::FunctionRef<void(size_t)> body);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <utility>
 #include <vector>
 
 #include "common/random.h"
@@ -162,6 +163,26 @@ TYPED_TEST(KernelsTest, SpecialValues) {
     kernels->leaky_relu_derivative(x.size(), 0, x.data(), d.data());
     for (const S value : d) EXPECT_TRUE(std::isnan(value));
     EXPECT_TRUE(std::isnan(kernels->sum_of_squares(x.size(), x.data())));
+  }
+}
+
+TYPED_TEST(KernelsTest, OneNumberThatIsNotFiniteIsFoundAnywhere) {
+  using S = TypeParam;
+  using Limits = std::numeric_limits<S>;
+  for (const Kernels<S>* kernels : Tables<S>()) {
+    std::vector<S> x(67, Limits::max());
+    x[3] = Limits::lowest();
+    x[4] = Limits::denorm_min();
+    EXPECT_TRUE(kernels->is_finite(x.size(), x.data()));
+    EXPECT_TRUE(kernels->is_finite(0, nullptr));
+    for (S& value : x) {
+      for (const S bad : {Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN(),
+                          -Limits::quiet_NaN(), Limits::signaling_NaN()}) {
+        const S good = std::exchange(value, bad);
+        EXPECT_FALSE(kernels->is_finite(x.size(), x.data())) << &value - x.data();
+        value = good;
+      }
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <limits>
+#include <utility>
 
 #include "tests/unit/trainer/trainee.h"
 #include "worker/trainer/affine.h"
@@ -110,17 +111,40 @@ TYPED_TEST(GemmTest, BetaZeroForgetsNanAndNanInTheOperandsStays) {
   EXPECT_TRUE(c.row(2).hasNaN());
 }
 
+// However the columns fall into groups, and the groups of a transposed operand into those that
+// are packed together. Small integers: exact in any order.
+TYPED_TEST(GemmTest, OfEveryWidth) {
+  using S = TypeParam;
+  const Matrix<S> a = (8 * Matrix<S>::Random(35, 9)).array().round();
+  const Matrix<S> b = (8 * Matrix<S>::Random(9, 120)).array().round();
+  const Matrix<S> expected = a * b;
+  for (Index n = 2; n <= b.cols(); ++n) {
+    const Matrix<S> transposed = b.leftCols(n).transpose();
+    Matrix<S> c(a.rows(), n);
+    Gemm<S>(Transpose::kNo, a, Transpose::kNo, b.leftCols(n), 1, 0, c);
+    EXPECT_EQ(c, expected.leftCols(n)) << n;
+    c.setZero();
+    Gemm<S>(Transpose::kNo, a, Transpose::kYes, transposed, 1, 0, c);
+    EXPECT_EQ(c, expected.leftCols(n)) << n;
+  }
+}
+
 TYPED_TEST(GemmTest, SameBitsForAnyNumberOfThreads) {
   using S = TypeParam;
-  const Matrix<S> a = RandomMatrix<S>(530, 300, 1);
-  const Matrix<S> b = RandomMatrix<S>(300, 170, 2);
-  Matrix<S> reference(530, 170);
-  Gemm<S>(Transpose::kNo, a, Transpose::kNo, b, 1, 0, reference);
-  for (const int num_threads : {2, 3, 4}) {
-    const ScopedThreads threads(num_threads);
-    Matrix<S> c(530, 170);
-    Gemm<S>(Transpose::kNo, a, Transpose::kNo, b, 1, 0, c);
-    EXPECT_EQ(c, reference);
+  for (const auto& [m, n] : {std::pair{530, 170}, std::pair{170, 530}}) {
+    for (const Transpose tb : {Transpose::kNo, Transpose::kYes}) {
+      const Matrix<S> a = RandomMatrix<S>(m, 300, 1);
+      const Matrix<S> b =
+          tb == Transpose::kYes ? RandomMatrix<S>(n, 300, 2) : RandomMatrix<S>(300, n, 2);
+      Matrix<S> reference(m, n);
+      Gemm<S>(Transpose::kNo, a, tb, b, 1, 0, reference);
+      for (const int num_threads : {2, 3, 4, 16}) {
+        const ScopedThreads threads(num_threads);
+        Matrix<S> c(m, n);
+        Gemm<S>(Transpose::kNo, a, tb, b, 1, 0, c);
+        EXPECT_EQ(c, reference) << m << " " << n << " " << num_threads;
+      }
+    }
   }
 }
 

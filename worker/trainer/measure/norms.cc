@@ -8,11 +8,6 @@
 namespace tpsweep::trainer {
 namespace {
 
-template <class S>
-double Norm(const Matrix<S>& m) {
-  return std::sqrt(SumOfSquares<S>(m));
-}
-
 // Feedback weights are named Q... and B..., biases d...; what a random layer shared by all paths
 // holds (R, r) belongs to no layer.
 template <class S>
@@ -45,9 +40,9 @@ void AddNorms(const Subject<S>& subject, v1::Measurement& measurement) {
   for (int l = 1; l <= subject.network.num_layers(); ++l) {
     const Parameter<S>& weight = subject.network.weight(l);
     const Parameter<S>* bias = subject.network.bias(l);
-    norms.push_back({Norm(weight.value), bias == nullptr ? kNone : Norm(bias->value)});
+    norms.push_back({Norm<S>(weight.value), bias == nullptr ? kNone : Norm<S>(bias->value)});
     gradient_norms.push_back(
-        {Norm(weight.gradient), bias == nullptr ? kNone : Norm(bias->gradient)});
+        {Norm<S>(weight.gradient), bias == nullptr ? kNone : Norm<S>(bias->gradient)});
   }
   AddVectors("layer/weight_norm", "layer/bias_norm", norms, measurement);
   AddVectors("layer/weight_gradient_norm", "layer/bias_gradient_norm", gradient_norms, measurement);
@@ -55,8 +50,8 @@ void AddNorms(const Subject<S>& subject, v1::Measurement& measurement) {
   const double root_of_batch = std::sqrt(static_cast<double>(subject.pass.h[0].cols()));
   std::vector<double> targets, displacements;
   for (size_t l = 1; l < subject.pass.target.size(); ++l) {
-    targets.push_back(Norm(subject.pass.target[l]) / root_of_batch);
-    displacements.push_back(Norm(subject.pass.displacement[l]) / root_of_batch);
+    targets.push_back(Norm<S>(subject.pass.target[l]) / root_of_batch);
+    displacements.push_back(Norm<S>(subject.pass.displacement[l]) / root_of_batch);
   }
   AddVector("layer/target_norm", targets, measurement);
   AddVector("layer/displacement_norm", displacements, measurement);

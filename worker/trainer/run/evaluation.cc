@@ -40,13 +40,15 @@ Evaluation Evaluate(const Network<S>& network, v1::Loss loss, const Batches<S>& 
   constexpr size_t kChunk = 256;
   Batch<S> batch;
   Pass<S> pass;
+  pass.h.resize(1);
   double loss_sum = 0;
   int64_t num_misclassified = 0;
   BatchErrors batch_errors(batch_size, static_cast<int64_t>(indices.size()));
   for (size_t begin = 0; begin < indices.size(); begin += kChunk) {
     const auto part = indices.subspan(begin, kChunk);
     batches.Gather(samples, part, batch);
-    network.Forward(batch.x, pass);
+    pass.h[0].swap(batch.x);
+    network.Forward(pass);
     const Matrix<S>& h = pass.h.back();
     const LossValue value = EvaluateLoss<S>(loss, h, batch.y, nullptr);
     loss_sum += value.loss * static_cast<double>(part.size());

@@ -25,17 +25,6 @@
 namespace tpsweep::trainer {
 namespace {
 
-template <class S>
-bool IsFinite(const Matrix<S>& m) {
-  // The sum of squares is quick; it may overflow where no entry is infinite.
-  return std::isfinite(SumOfSquares<S>(m)) || m.allFinite();
-}
-
-template <class S>
-double Norm(const Matrix<S>& m) {
-  return m.template cast<double>().norm();
-}
-
 int NumThreads(const v1::TrainingSpec& spec, const std::function<int()>& threads) {
   if (spec.threads_per_run() > 0) return spec.threads_per_run();
   return threads ? threads() : static_cast<int>(std::thread::hardware_concurrency());
@@ -190,13 +179,13 @@ auto TypedRun<S>::BeginStep() -> Divergence {
     return absl::StrCat(why, " (", Where(), ")");
   }
   for (const Parameter<S>& parameter : network_.parameters()) {
-    if (!IsFinite(parameter.gradient)) {
+    if (!IsFinite<S>(parameter.gradient)) {
       return absl::StrCat("layer ", parameter.layer, ": the gradient of ", parameter.name,
                           " is not finite ", Where());
     }
   }
   for (size_t l = 1; l < pass_.target.size(); ++l) {
-    statistics_.target_norm[l - 1] = Norm(pass_.target[l]) / std::sqrt(size);
+    statistics_.target_norm[l - 1] = Norm<S>(pass_.target[l]) / std::sqrt(size);
   }
   if (schedule_.has_feedback_within_steps()) {
     if (Divergence divergence = TrainFeedback()) return divergence;
@@ -252,7 +241,7 @@ auto TypedRun<S>::TrainFeedback() -> Divergence {
     }
   }
   for (const Parameter<S>& parameter : rule_->feedback_parameters()) {
-    if (!IsFinite(parameter.gradient)) {
+    if (!IsFinite<S>(parameter.gradient)) {
       return absl::StrCat("layer ", parameter.layer, ": the gradient of ", parameter.name,
                           " is not finite ", Where());
     }
@@ -285,7 +274,7 @@ void TypedRun<S>::FinishStep() {
   forward_.Step(network_.parameters());
   for (size_t i = 0; i < before.size(); ++i) {
     const Matrix<S> change = network_.weight(static_cast<int>(i) + 1).value - before[i];
-    statistics_.update_norm[i] = Norm(change);
+    statistics_.update_norm[i] = Norm<S>(change);
   }
   schedule_.FinishBatch(position_);
 }
@@ -312,7 +301,7 @@ template <class S>
 auto TypedRun<S>::CheckLoss(double loss) const -> Divergence {
   if (std::isfinite(loss)) return std::nullopt;
   int layer = 1;
-  while (layer < network_.num_layers() && IsFinite(pass_.h[static_cast<size_t>(layer)])) ++layer;
+  while (layer < network_.num_layers() && IsFinite<S>(pass_.h[static_cast<size_t>(layer)])) ++layer;
   return absl::StrCat("layer ", layer, ": ",
                       layer < network_.num_layers() ? "the activity" : "the output or its loss",
                       " is not finite (loss ", loss, ") ", Where());
@@ -322,7 +311,7 @@ template <class S>
 auto TypedRun<S>::CheckParameters() const -> Divergence {
   const auto check = [this](absl::Span<const Parameter<S>> parameters) -> Divergence {
     for (const Parameter<S>& parameter : parameters) {
-      if (!IsFinite(parameter.value)) {
+      if (!IsFinite<S>(parameter.value)) {
         return absl::StrCat("layer ", parameter.layer, ": ", parameter.name,
                             " is not finite after step ", schedule_.Steps(position_), " (epoch ",
                             position_.epoch, ")");
