@@ -43,14 +43,14 @@ std::vector<Row> Rows() {
           std::pair{"ddtp_linear", "fashion_mnist_DDTPlinear"},
           std::pair{"ddtp_rhl", "fashion_mnist_DDTPRHL"},
           std::pair{"ddtp_control", "fashion_mnist_DDTPControl"}}) {
-      rows.push_back({what, preset, precision, 50, bound});
+      rows.push_back({what, preset, precision, 150, bound});
     }
   }
-  rows.push_back({"bp, 3072-3x1024-10", "cifar10_BP", v1::PRECISION_FLOAT32, 20, 1.35});
+  rows.push_back({"bp, 3072-3x1024-10", "cifar10_BP", v1::PRECISION_FLOAT32, 40, 1.35});
   rows.push_back(
-      {"ddtp_linear, 3072-3x1024-10", "cifar10_DDTPlinear", v1::PRECISION_FLOAT32, 20, 1.35});
+      {"ddtp_linear, 3072-3x1024-10", "cifar10_DDTPlinear", v1::PRECISION_FLOAT32, 40, 1.35});
   rows.push_back({"ddtp_linear, 784-5x64-10", "fashion_mnist_DDTPlinear", v1::PRECISION_FLOAT32,
-                  100, 2.0, [](v1::TrainingSpec& spec) {
+                  300, 2.0, [](v1::TrainingSpec& spec) {
                     for (auto& width : *spec.mutable_network()->mutable_hidden()) width = 64;
                   }});
   rows.push_back({"bp, CIFAR-10 CNN", "cifar10_BPConv", v1::PRECISION_FLOAT32, 3, 2.0});

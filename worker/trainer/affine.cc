@@ -1,7 +1,10 @@
 #include "worker/trainer/affine.h"
 
+#include <algorithm>
+
 #include "worker/trainer/gemm.h"
 #include "worker/trainer/kernels.h"
+#include "worker/trainer/parallel.h"
 
 namespace tpsweep::trainer {
 
@@ -19,11 +22,16 @@ void AffineGradient(const ConstMatrixRef<S>& delta, const ConstMatrixRef<S>& h, 
                     Matrix<S>* grad_b) {
   Gemm<S>(Transpose::kNo, delta, Transpose::kYes, h, 1, 0, grad_w);
   if (grad_b == nullptr) return;
-  const Kernels<S>& kernels = GetKernels<S>();
+  // Sums over the samples, in their order; a piece has some rows of all of them.
+  constexpr Index kRows = 64;
   grad_b->setZero();
-  for (Index j = 0; j < delta.cols(); ++j) {
-    kernels.add_scaled(static_cast<size_t>(delta.rows()), 1, delta.col(j).data(), grad_b->data());
-  }
+  ParallelFor(static_cast<size_t>((delta.rows() + kRows - 1) / kRows), [&](size_t piece) {
+    const Index begin = static_cast<Index>(piece) * kRows;
+    const auto count = static_cast<size_t>(std::min(kRows, delta.rows() - begin));
+    for (Index j = 0; j < delta.cols(); ++j) {
+      GetKernels<S>().add_scaled(count, 1, delta.col(j).data() + begin, grad_b->data() + begin);
+    }
+  });
 }
 
 template void AffineMap(const Matrix<float>&, const Matrix<float>*, const ConstMatrixRef<float>&,

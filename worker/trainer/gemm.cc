@@ -186,7 +186,7 @@ void Multiply(const Product<S>& p) {
 // costs little. (The bits of a column or row do not depend on where the tiles are cut.) A product
 // below the threshold is over before a second thread wakes up.
 constexpr size_t kMinTileWidth = 64;
-constexpr double kMinMultiplications = 4e6;
+constexpr double kMinMultiplications = 1e6;
 
 template <class S>
 void MultiplyInTiles(const Product<S>& p) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "worker/trainer/loss.h"
+#include "worker/trainer/parallel.h"
 
 namespace tpsweep::trainer {
 namespace {
@@ -95,21 +96,27 @@ void Batches<S>::Gather(const Samples& samples, absl::Span<const int32_t> indice
   const auto size = static_cast<Index>(indices.size());
   const int64_t width = data_.shape.size();
   batch.x.resize(width, size);
+  constexpr Index kColumns = 32;  // of a piece
   std::visit(
       [&](const auto& inputs) {
-        for (Index column = 0; column < size; ++column) {
-          const auto* sample = inputs.data() + indices[static_cast<size_t>(column)] * width;
-          if (column + kAhead < size) {
-            Prefetch(inputs.data() + indices[static_cast<size_t>(column + kAhead)] * width, width);
+        const auto sample = [&](Index column) {
+          return inputs.data() + indices[static_cast<size_t>(column)] * width;
+        };
+        ParallelFor(static_cast<size_t>((size + kColumns - 1) / kColumns), [&](size_t piece) {
+          const Index begin = static_cast<Index>(piece) * kColumns;
+          const Index end = std::min(size, begin + kColumns);
+          for (Index column = begin; column < end; ++column) {
+            if (column + kAhead < end) Prefetch(sample(column + kAhead), width);
+            std::transform(sample(column), sample(column) + width, batch.x.col(column).data(),
+                           [this](auto value) {
+                             if constexpr (std::is_same_v<decltype(value), uint8_t>) {
+                               return value_of_[value];
+                             } else {
+                               return static_cast<S>(value);
+                             }
+                           });
           }
-          std::transform(sample, sample + width, batch.x.col(column).data(), [this](auto value) {
-            if constexpr (std::is_same_v<decltype(value), uint8_t>) {
-              return value_of_[value];
-            } else {
-              return static_cast<S>(value);
-            }
-          });
-        }
+        });
       },
       samples.inputs);
 
