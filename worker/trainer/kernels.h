@@ -41,6 +41,9 @@ struct Kernels {
   void (*sigmoid_derivative)(size_t n, const S* h, S* d);
   void (*leaky_relu_derivative)(size_t n, S slope, const S* a, S* d);
 
+  // y = scale bytes + offset.
+  void (*from_bytes)(size_t n, const uint8_t* bytes, S scale, S offset, S* y);
+
   // y = y + alpha x.
   void (*add_scaled)(size_t n, S alpha, const S* x, S* y);
   // y = alpha x.

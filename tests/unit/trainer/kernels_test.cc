@@ -225,6 +225,25 @@ TYPED_TEST(KernelsTest, ArithmeticAgreesWithPlainLoops) {
   }
 }
 
+TYPED_TEST(KernelsTest, BytesBecomeNumbers) {
+  using S = TypeParam;
+  std::vector<uint8_t> bytes(256);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i);
+  const double tolerance = std::numeric_limits<S>::epsilon();
+  for (const Kernels<S>* kernels : Tables<S>()) {
+    std::vector<S> y(256), part(7);
+    kernels->from_bytes(256, bytes.data(), static_cast<S>(1 / 255.0), 0, y.data());
+    EXPECT_EQ(y[0], 0);
+    EXPECT_EQ(y[255], 1);
+    for (size_t i = 0; i < 256; ++i) {
+      const double exact = static_cast<double>(i) / 255;
+      EXPECT_NEAR(static_cast<double>(y[i]), exact, tolerance * exact);
+    }
+    kernels->from_bytes(7, bytes.data() + 3, S{2}, S{-5}, part.data());
+    EXPECT_THAT(part, testing::ElementsAre(1, 3, 5, 7, 9, 11, 13));
+  }
+}
+
 TYPED_TEST(KernelsTest, RmsPropAgreesWithAPlainLoop) {
   using S = TypeParam;
   const double tolerance = sizeof(S) == 4 ? 1e-5 : 1e-13;

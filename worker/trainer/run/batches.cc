@@ -1,9 +1,9 @@
 #include "worker/trainer/run/batches.h"
 
 #include <algorithm>
-#include <type_traits>
 
 #include "absl/strings/str_cat.h"
+#include "worker/trainer/kernels.h"
 #include "worker/trainer/loss.h"
 #include "worker/trainer/parallel.h"
 
@@ -17,15 +17,18 @@ v1::Normalisation NormalisationOf(const v1::Dataset& spec) {
   return v1::NORMALISATION_UNIT;
 }
 
-double Normalised(v1::Normalisation normalisation, int byte) {
-  const double unit = byte / 255.0;
+// (byte / 255 - mean) / deviation.
+struct Moments {
+  double mean, deviation;
+};
+Moments MomentsOf(v1::Normalisation normalisation) {
   switch (normalisation) {
     case v1::NORMALISATION_STANDARD:
-      return (unit - 0.1307) / 0.3081;
+      return {0.1307, 0.3081};
     case v1::NORMALISATION_SYMMETRIC:
-      return (unit - 0.5) / 0.5;
+      return {0.5, 0.5};
     default:
-      return unit;
+      return {0, 1};
   }
 }
 
@@ -84,10 +87,20 @@ Batches<S>::Batches(const v1::TrainingSpec& spec, const DataSet& data)
     : data_(data),
       learns_inputs_(spec.dataset().targets() == v1::TARGETS_INPUTS),
       target_height_(spec.loss() == v1::LOSS_CROSS_ENTROPY ? 1.0 : spec.soft_target()) {
-  const v1::Normalisation normalisation = NormalisationOf(spec.dataset());
-  for (int byte = 0; byte < 256; ++byte) {
-    value_of_[static_cast<size_t>(byte)] = static_cast<S>(Normalised(normalisation, byte));
-  }
+  const Moments moments = MomentsOf(NormalisationOf(spec.dataset()));
+  scale_ = static_cast<S>(1 / (255 * moments.deviation));
+  offset_ = static_cast<S>(-moments.mean / moments.deviation);
+}
+
+template <class S>
+void Batches<S>::Convert(const uint8_t* sample, int64_t width, S* x) const {
+  GetKernels<S>().from_bytes(static_cast<size_t>(width), sample, scale_, offset_, x);
+}
+
+template <class S>
+template <class T>
+void Batches<S>::Convert(const T* sample, int64_t width, S* x) const {
+  std::transform(sample, sample + width, x, [](T value) { return static_cast<S>(value); });
 }
 
 template <class S>
@@ -107,14 +120,7 @@ void Batches<S>::Gather(const Samples& samples, absl::Span<const int32_t> indice
           const Index end = std::min(size, begin + kColumns);
           for (Index column = begin; column < end; ++column) {
             if (column + kAhead < end) Prefetch(sample(column + kAhead), width);
-            std::transform(sample(column), sample(column) + width, batch.x.col(column).data(),
-                           [this](auto value) {
-                             if constexpr (std::is_same_v<decltype(value), uint8_t>) {
-                               return value_of_[value];
-                             } else {
-                               return static_cast<S>(value);
-                             }
-                           });
+            Convert(sample(column), width, batch.x.col(column).data());
           }
         });
       },

@@ -1,7 +1,6 @@
 // Makes mini-batches from the samples of a data set.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -40,9 +39,14 @@ class Batches {
   void Gather(const Samples& samples, absl::Span<const int32_t> indices, Batch<S>& batch) const;
 
  private:
+  // One sample: pixel bytes are normalised, numbers used as they are.
+  void Convert(const uint8_t* sample, int64_t width, S* x) const;
+  template <class T>
+  void Convert(const T* sample, int64_t width, S* x) const;
+
   const DataSet& data_;
   const bool learns_inputs_;
-  std::array<S, 256> value_of_;  // of each pixel byte, normalised
+  S scale_, offset_;  // which normalise pixel bytes
   double target_height_;
 };
 
