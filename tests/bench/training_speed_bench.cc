@@ -1,6 +1,6 @@
 // An epoch of training beside its floating-point limit: the table of docs/benchmarks.md.
 //
-//   training_speed_bench [REPETITIONS [RULE]]      default 10, all
+//   training_speed_bench [REPETITIONS [ROWS]]      default 10, all; or those that begin so
 //
 // The settings are those of the presets, with their feedback schedules. Each row takes its
 // time and the processor's rate of multiply-adds in turn (worker/bench).
@@ -78,20 +78,25 @@ absl::Status Measure(const Row& row, int repetitions) {
   return absl::OkStatus();
 }
 
-int Main(int repetitions, absl::string_view rule) {
+int Main(int repetitions, absl::string_view begin) {
   absl::PrintF("one core, %s kernels: %.1f GFLOP/s float32, %.1f float64; copies %.1f GB/s\n\n",
                trainer::KernelSetName(), 2e-9 * MeasureMultiplyAdds<float>(),
                2e-9 * MeasureMultiplyAdds<double>(), 1e-9 * MeasureCopyRate());
   absl::PrintF("%-38s %-8s %9s %9s %9s   %-18s   %s\n", "rule", "", "GFLOP", "seconds", "limit",
                "times the limit", "bound");
+  bool is_any = false;
   for (const Row& row : Rows()) {
-    if (!absl::StartsWith(row.what, rule)) continue;
+    if (!absl::StartsWith(row.what, begin)) continue;
+    is_any = true;
     const absl::Status status = Measure(row, repetitions);
     if (status.ok()) continue;
     absl::FPrintF(stderr, "%s: %s\n", row.what, std::string(status.message()));
     return 1;
   }
-  return 0;
+  if (is_any) return 0;
+  absl::FPrintF(stderr, "no row begins with %s; legal are those of docs/benchmarks.md\n",
+                std::string(begin));
+  return 2;
 }
 
 }  // namespace

@@ -8,11 +8,8 @@
 namespace tpsweep::trainer {
 namespace {
 
-using testing::Contains;
-using testing::Gt;
 using testing::HasSubstr;
 using testing::Key;
-using testing::Lt;
 
 constexpr const char* kRules[] = {"ndi", "di", "sldi"};
 
@@ -22,10 +19,11 @@ v1::Stabilise& StabiliseOf(v1::TrainingSpec& spec) {
   return *spec.mutable_sldi()->mutable_stabilise();
 }
 
-// With random feedback the dynamics are not stable from the start.
+// With random feedback, and the weights of this seed, the dynamics are not stable from the start.
 v1::TrainingSpec RestlessSpec(const std::string& rule, v1::StabiliseKind kind, int every) {
   v1::TrainingSpec spec = SmallSpec(rule);
   spec.set_epochs(2);
+  spec.set_seed(2);
   v1::FeedbackMatrix& feedback = rule == "ndi"  ? *spec.mutable_ndi()->mutable_feedback()
                                  : rule == "di" ? *spec.mutable_di()->mutable_feedback()
                                                 : *spec.mutable_sldi()->mutable_feedback();
@@ -55,22 +53,22 @@ TEST_F(InversionRun, GoesOnFromACheckpointInTheSameBits) {
   }
 }
 
-// Stabilising does something in some layer of these runs: otherwise they prove nothing.
+// Stabilising does something in these runs: otherwise they prove nothing.
 TEST_F(InversionRun, StateOfStabilisingMoves) {
   for (const std::string rule : kRules) {
-    const auto states = [&](v1::StabiliseKind kind, const std::string& name) {
+    const auto state = [&](v1::StabiliseKind kind, const char* name) {
       const Outcome outcome = Train(RestlessSpec(rule, kind, 1));
       EXPECT_EQ(outcome.end, TrainingRun::End::kCompleted) << rule << ": " << outcome.message;
-      std::vector<float> values;
+      float value = 0;
       const auto file = ParseSafetensors(outcome.checkpoint, "checkpoint").value();
       for (const auto& [key, tensor] : file.tensors) {
-        if (key.find(name) == std::string::npos) continue;
-        std::memcpy(&values.emplace_back(), tensor.data.data(), sizeof(float));
+        if (key.find(absl::StrCat(name, 3)) == std::string::npos) continue;
+        std::memcpy(&value, tensor.data.data(), sizeof(value));
       }
-      return values;
+      return value;
     };
-    EXPECT_THAT(states(v1::STABILISE_KIND_LEAK, "alpha"), Contains(Gt(0.1f))) << rule;
-    EXPECT_THAT(states(v1::STABILISE_KIND_RESCALE, "factor"), Contains(Lt(1))) << rule;
+    EXPECT_GT(state(v1::STABILISE_KIND_LEAK, "alpha"), 0.1f) << rule;
+    EXPECT_LT(state(v1::STABILISE_KIND_RESCALE, "factor"), 1) << rule;
   }
 }
 
