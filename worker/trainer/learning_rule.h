@@ -48,7 +48,8 @@ class LearningRule {
   // The gradients of the feedback parameters, all layers from the same weights.
   // `losses` gets one feedback loss for each feedback path, with the scale of
   // the rule, in the order of the layer it reconstructs. Rules without learned
-  // feedback leave it empty.
+  // feedback leave it empty. What ComputeUpdate found out of the same forward pass is used
+  // again: nothing of pass, network and feedback may have changed in between.
   virtual void ComputeFeedbackUpdate(const Network<S>& network, const Pass<S>& pass,
                                      NoiseSource<S>& noise, std::vector<double>& losses) = 0;
 

@@ -71,6 +71,7 @@ void Network<S>::Forward(Pass<S>& pass) const {
   pass.a.resize(count);
   pass.h.resize(count);
   pass.pool_origin.resize(count);
+  ++pass.number;
   for (size_t i = 1; i < count; ++i) {
     const int l = static_cast<int>(i);
     pass.a[i].resize(size(l), batch);

@@ -33,6 +33,7 @@ struct Pass {
   // Of convolutional layers with a max-pool: where in the map before it each unit of
   // a came from.
   std::vector<PoolOrigins> pool_origin;
+  int64_t number = 0;  // of this forward pass among those that were made here
 };
 
 template <class S>

@@ -1,6 +1,7 @@
 #include "worker/trainer/optimiser.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 
@@ -73,7 +74,7 @@ absl::StatusOr<Optimiser<S>> Optimiser<S>::Create(const v1::Optimiser& spec,
 }
 
 template <class S>
-void Optimiser<S>::Step(absl::Span<Parameter<S>> parameters) {
+const Parameter<S>* Optimiser<S>::Step(absl::Span<Parameter<S>> parameters) {
   ++num_steps_;
   const Kernels<S>& kernels = GetKernels<S>();
   const auto decay = static_cast<S>(spec_.weight_decay());
@@ -82,7 +83,16 @@ void Optimiser<S>::Step(absl::Span<Parameter<S>> parameters) {
     Parameter<S>& parameter = parameters[slot.parameter];
     const S* gradient = parameter.gradient.data();
     S* theta = parameter.value.data();
-    const auto size = static_cast<size_t>(parameter.value.size());
+    std::atomic<bool> is_finite = true;
+    const auto step_shards = [&](auto step_shard) {
+      ForShards(static_cast<size_t>(parameter.value.size()), [&](size_t begin, size_t end) {
+        if (!kernels.is_finite(end - begin, gradient + begin)) {
+          is_finite = false;
+        } else {
+          step_shard(begin, end);
+        }
+      });
+    };
     if (spec_.has_adam()) {
       const double beta1 = spec_.adam().beta1();
       const double beta2 = spec_.adam().beta2();
@@ -100,7 +110,7 @@ void Optimiser<S>::Step(absl::Span<Parameter<S>> parameters) {
           .weight_decay = decay};
       S* m = moment(slot.first_state);
       S* v = moment(slot.first_state + 1);
-      ForShards(size, [&](size_t begin, size_t end) {
+      step_shards([&](size_t begin, size_t end) {
         kernels.adam(end - begin, step, gradient + begin, m + begin, v + begin, theta + begin);
       });
     } else if (spec_.has_rmsprop()) {
@@ -112,19 +122,21 @@ void Optimiser<S>::Step(absl::Span<Parameter<S>> parameters) {
                                    .weight_decay = decay};
       S* v = moment(slot.first_state);
       S* m = spec_.rmsprop().centred() ? moment(slot.first_state + 1) : nullptr;
-      ForShards(size, [&](size_t begin, size_t end) {
+      step_shards([&](size_t begin, size_t end) {
         kernels.rmsprop(end - begin, step, gradient + begin, m == nullptr ? nullptr : m + begin,
                         v + begin, theta + begin);
       });
     } else {
       const double momentum = spec_.sgd().momentum();
       S* buffer = momentum == 0 ? nullptr : moment(slot.first_state);
-      ForShards(size, [&](size_t begin, size_t end) {
+      step_shards([&](size_t begin, size_t end) {
         kernels.sgd(end - begin, static_cast<S>(slot.lr), static_cast<S>(momentum), decay,
                     gradient + begin, buffer == nullptr ? nullptr : buffer + begin, theta + begin);
       });
     }
+    if (!is_finite) return &parameter;
   }
+  return nullptr;
 }
 
 template class Optimiser<float>;

@@ -34,9 +34,11 @@ class Optimiser {
                                           absl::Span<const Parameter<S>> parameters, int num_layers,
                                           double lr_divisor, absl::Span<const int> trained_layers);
 
-  // One step from the gradients, which are left as they are. `parameters` are
-  // those of Create, in the same order.
-  void Step(absl::Span<Parameter<S>> parameters);
+  // One step from the gradients, which are left as they are. `parameters` are those of Create, in
+  // the same order. Null, or the first one that has a gradient that is not finite: the training
+  // cannot go on then, since the step was made in part. (Looked at here, where gradients are read
+  // anyway, and not before: large ones are not in the cache.)
+  const Parameter<S>* Step(absl::Span<Parameter<S>> parameters);
 
   // The whole state, for checkpoints: steps made so far and the moments.
   int64_t num_steps() const { return num_steps_; }

@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <limits>
 
 #include "tests/fakes/status_matchers.h"
 #include "tests/unit/trainer/trainee.h"
+#include "worker/trainer/parallel.h"
 
 namespace tpsweep::trainer {
 namespace {
@@ -255,6 +257,33 @@ TEST(OptimiserTest, StateMovedToAnotherGoesOnInTheSameBits) {
     one->Step(absl::MakeSpan(parameters));
     two->Step(absl::MakeSpan(copy));
     for (size_t i = 0; i < copy.size(); ++i) EXPECT_EQ(copy[i].value, parameters[i].value);
+  }
+}
+
+// Wherever it is in the parameter, and with any optimiser and number of threads.
+TEST(OptimiserTest, AGradientThatIsNotFiniteIsNamed) {
+  v1::Optimiser sgd, rmsprop;
+  for (v1::Optimiser* spec : {&sgd, &rmsprop}) spec->add_lr(0.01);
+  sgd.mutable_sgd()->set_momentum(0.9);
+  rmsprop.mutable_rmsprop()->set_alpha(0.9);
+  rmsprop.mutable_rmsprop()->add_epsilon(1e-8);
+  for (const v1::Optimiser& spec : {AdamSpec(), sgd, rmsprop}) {
+    for (const double bad :
+         {std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity()}) {
+      for (const Index at : {0, 70'000, 119'999}) {
+        for (const int threads : {1, 3}) {
+          const ScopedThreads scope(threads);
+          auto parameters = TwoLayers();
+          parameters.push_back(MakeParameter<double>("W3", 2, RandomMatrix<double>(400, 300, 4)));
+          auto optimiser = Optimiser<double>::Create(spec, parameters, 2, 1, {});
+          TP_ASSERT_OK(optimiser);
+          SetGradients(parameters, 1);
+          EXPECT_EQ(optimiser->Step(absl::MakeSpan(parameters)), nullptr);
+          parameters.back().gradient.data()[at] = bad;
+          EXPECT_EQ(optimiser->Step(absl::MakeSpan(parameters)), &parameters.back());
+        }
+      }
+    }
   }
 }
 

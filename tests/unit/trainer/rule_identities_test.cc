@@ -169,6 +169,48 @@ TEST(RuleIdentities, I9BiasesThatCancelDoNotExist) {
   }
 }
 
+void ExpectSameFeedback(Trainee<double>& one, Trainee<double>& other) {
+  EXPECT_EQ(one.feedback_losses, other.feedback_losses);
+  for (size_t i = 0; i < one.rule->feedback_parameters().size(); ++i) {
+    const Parameter<double>& parameter = one.rule->feedback_parameters()[i];
+    if (parameter.is_fixed) continue;
+    EXPECT_EQ(parameter.gradient, other.rule->feedback_parameters()[i].gradient) << parameter.name;
+  }
+}
+
+// What ComputeUpdate found at the clean activities is used again, and changes no bit; nor is it
+// used when feedback weights or the forward pass have become others.
+TEST(RuleIdentities, TheFeedbackUpdateIsTheSameWithAndWithoutTargetsBefore) {
+  const Shape shape = {{5, 7, 6, 6, 4}, 8};
+  const auto update = [](Trainee<double>& trainee) {
+    trainee.noise.set_step(trainee.step++);
+    trainee.rule->ComputeFeedbackUpdate(trainee.network, trainee.pass, trainee.noise,
+                                        trainee.feedback_losses);
+  };
+  for (const std::string& rule : RuleNames()) {
+    SCOPED_TRACE(rule);
+    Trainee<double> with(SpecOfRule(rule), shape.sizes), without(SpecOfRule(rule), shape.sizes);
+    for (Trainee<double>* trainee : {&with, &without}) {
+      trainee->Evaluate(InputsOf(shape), TargetsOf(shape));
+    }
+    with.rule->ComputeUpdate(with.network, with.pass);
+    update(with);
+    update(without);
+    ExpectSameFeedback(with, without);
+    for (Trainee<double>* trainee : {&with, &without}) {
+      trainee->feedback.Step(trainee->rule->feedback_parameters());
+      update(*trainee);  // once more on the same forward pass
+    }
+    ExpectSameFeedback(with, without);
+    with.rule->ComputeUpdate(with.network, with.pass);
+    for (Trainee<double>* trainee : {&with, &without}) {
+      trainee->Evaluate(2 * InputsOf(shape), TargetsOf(shape));
+      update(*trainee);
+    }
+    ExpectSameFeedback(with, without);
+  }
+}
+
 // Forward parameters after some steps with feedback held fixed.
 std::vector<Matrix<double>> Trajectory(const std::string& rule, double eta, double epsilon) {
   v1::TrainingSpec spec = SpecOfRule(rule);

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "absl/functional/function_ref.h"
 #include "tests/unit/trainer/trainee.h"
 
 namespace tpsweep::trainer {
@@ -12,16 +13,31 @@ namespace {
 constexpr Index kBatch = 16;
 const std::vector<Index> kSizes = {30, 12, 11, 10, 9, 5};
 
-// Multiply-adds for each sample in one step.
-int64_t WorkOfStep(const std::string& rule) {
+// Multiply-adds for each sample.
+int64_t WorkOf(const std::string& rule,
+               absl::FunctionRef<void(Trainee<float>&, const Matrix<float>& x)> train) {
   Trainee<float> trainee(SpecOfRule(rule), kSizes);
   const Matrix<float> x = RandomMatrix<float>(kSizes.front(), kBatch, 1);
-  const Matrix<float> y = RandomTargets<float>(kSizes.back(), kBatch, 2);
   const int64_t before = MultiplyAddsOfThread();
-  trainee.Step(x, y);
+  train(trainee, x);
   const int64_t work = MultiplyAddsOfThread() - before;
   EXPECT_EQ(work % kBatch, 0);
   return work / kBatch;
+}
+
+int64_t WorkOfStep(const std::string& rule) {
+  return WorkOf(rule, [](Trainee<float>& trainee, const Matrix<float>& x) {
+    trainee.Step(x, RandomTargets<float>(kSizes.back(), kBatch, 2));
+  });
+}
+
+// A mini-batch that trains only the feedback.
+int64_t WorkOfFeedbackPass(const std::string& rule) {
+  return WorkOf(rule, [](Trainee<float>& trainee, const Matrix<float>& x) {
+    trainee.network.Forward(x, trainee.pass);
+    trainee.rule->ComputeFeedbackUpdate(trainee.network, trainee.pass, trainee.noise,
+                                        trainee.feedback_losses);
+  });
 }
 
 // P_l = n_l n_{l-1}; F = P_1 + ... + P_L.
@@ -56,9 +72,10 @@ TEST(WorkCount, DirectFeedbackAlignment) { EXPECT_EQ(WorkOfStep("dfa"), 2 * kF +
 TEST(WorkCount, TargetPropagationWithLayerwiseFeedback) {
   // Targets: g at T and at h. Feedback: the layer, g of it, the gradient.
   EXPECT_EQ(WorkOfStep("dtp"), 2 * kF + 2 * Sum(2) + 3 * Sum(2));
-  // Feedback: the noisy passes, as many products back down, g at h, the gradients of both
-  // evaluations.
-  EXPECT_EQ(WorkOfStep("dtpdrl"), 2 * kF + 2 * Sum(2) + 2 * Noisy() + Sum(2) + 2 * Sum(2));
+  // Feedback: the noisy passes, as many products back down, the gradients of both evaluations. g at
+  // h is that of the targets, but where there are none.
+  EXPECT_EQ(WorkOfStep("dtpdrl"), 2 * kF + 2 * Sum(2) + 2 * Noisy() + 2 * Sum(2));
+  EXPECT_EQ(WorkOfFeedbackPass("dtpdrl"), kF + 2 * Noisy() + Sum(2) + 2 * Sum(2));
 }
 
 TEST(WorkCount, DirectTargetPropagation) {
@@ -73,9 +90,10 @@ TEST(WorkCount, RandomHiddenLayer) {
   int64_t paths = 0;  // products of one evaluation of all paths
   for (size_t i = 1; i + 1 < kLast; ++i) paths += kSizes[i] * n_fb;
   const int64_t phi = n_fb * kSizes[kLast];
-  EXPECT_EQ(WorkOfStep("ddtp_rhl"), 2 * kF + 2 * (phi + paths + last) + Noisy() +
-                                        static_cast<int64_t>(kLast - 1) * phi + 2 * (paths + last) +
-                                        2 * (paths + last));
+  const int64_t noisy = Noisy() + static_cast<int64_t>(kLast - 2) * phi + paths + last;
+  const int64_t gradients = 2 * (paths + last);
+  EXPECT_EQ(WorkOfStep("ddtp_rhl"), 2 * kF + 2 * (phi + paths + last) + noisy + gradients);
+  EXPECT_EQ(WorkOfFeedbackPass("ddtp_rhl"), kF + noisy + (phi + paths + last) + gradients);
 }
 
 TEST(WorkCount, ExactInverses) {

@@ -22,6 +22,7 @@
 //
 // Source: the code of [TF] "A theoretical framework for target propagation" (2020).
 #include "worker/trainer/elementwise.h"
+#include "worker/trainer/rules/clean_evaluation.h"
 #include "worker/trainer/rules/corrupted_passes.h"
 #include "worker/trainer/rules/direct_feedback.h"
 #include "worker/trainer/rules/feedback_paths.h"
@@ -63,6 +64,7 @@ class DdtpMlp final : public LearningRule<S> {
     for (int i = 1; i < network.num_layers(); ++i) {
       paths_.SetTarget(i, target_, pass.a.back(), pass);
     }
+    evaluation_.Keep(pass);
     ComputeLocalGradients(network, pass);
   }
 
@@ -70,9 +72,10 @@ class DdtpMlp final : public LearningRule<S> {
                              std::vector<double>& losses) override {
     losses.clear();
     passes_.Run(network, pass, sigma_, noise);
+    const bool has_clean = evaluation_.Take(pass);
     for (int i = 1; i < network.num_layers(); ++i) {
-      losses.push_back(
-          paths_.Reconstruct(i, sigma_, passes_.sigma_xi(i), passes_.end(i), pass.a.back(), pass));
+      losses.push_back(paths_.Reconstruct(i, sigma_, passes_.sigma_xi(i), passes_.end(i),
+                                          pass.a.back(), has_clean, pass));
     }
   }
 
@@ -83,7 +86,8 @@ class DdtpMlp final : public LearningRule<S> {
   double eta_, sigma_;
   FeedbackPaths<S> paths_;
   // Kept, so that steps do not allocate.
-  Matrix<S> target_;  // (n_L, B) a[L] + v
+  Matrix<S> target_;               // (n_L, B) a[L] + v
+  CleanEvaluation<S> evaluation_;  // of the paths
   CorruptedPasses<S> passes_;
 };
 

@@ -32,6 +32,7 @@
 #include "worker/trainer/activation.h"
 #include "worker/trainer/affine.h"
 #include "worker/trainer/elementwise.h"
+#include "worker/trainer/rules/clean_evaluation.h"
 #include "worker/trainer/rules/corrupted_passes.h"
 #include "worker/trainer/rules/direct_feedback.h"
 #include "worker/trainer/rules/feedback_paths.h"
@@ -88,15 +89,16 @@ class DdtpRhl final : public LearningRule<S> {
     if (HasRandomLayer()) {
       phi_.resize(num_random_units(), (num_random_paths_ + 1) * batch);
       EvaluatePhi(target_, phi_.leftCols(batch));
-      EvaluatePhi(pass.a.back(), phi_.middleCols(batch, batch));
+      EvaluatePhi(pass.a.back(), phi_.rightCols(batch));
     }
     for (int i = 1; i < network.num_layers(); ++i) {
       if (i <= num_random_paths_) {
-        paths_.SetTarget(i, phi_.leftCols(batch), phi_.middleCols(batch, batch), pass);
+        paths_.SetTarget(i, phi_.leftCols(batch), phi_.rightCols(batch), pass);
       } else {
         paths_.SetTarget(i, target_, pass.a.back(), pass);
       }
     }
+    evaluation_.Keep(pass);
     ComputeLocalGradients(network, pass);
   }
 
@@ -104,23 +106,22 @@ class DdtpRhl final : public LearningRule<S> {
                              std::vector<double>& losses) override {
     losses.clear();
     passes_.Run(network, pass, sigma_, noise);
+    const bool has_clean = evaluation_.Take(pass);
     const Matrix<S>& a = pass.a.back();
     const Index batch = a.cols();
-    if (HasRandomLayer()) {  // one product for all passes and, at the end, the clean output
+    if (HasRandomLayer()) {  // one product for all passes
       const Index corrupted = num_random_paths_ * batch;
-      outputs_.resize(a.rows(), corrupted + batch);
-      outputs_.leftCols(corrupted) = passes_.ends().leftCols(corrupted);
-      outputs_.rightCols(batch) = a;
-      phi_.resize(num_random_units(), outputs_.cols());
-      EvaluatePhi(outputs_, phi_);
+      phi_.resize(num_random_units(), corrupted + batch);
+      EvaluatePhi(passes_.ends().leftCols(corrupted), phi_.leftCols(corrupted));
+      if (!has_clean) EvaluatePhi(a, phi_.rightCols(batch));
     }
     for (int i = 1; i < network.num_layers(); ++i) {
       const Matrix<S>& sigma_xi = passes_.sigma_xi(i);
-      losses.push_back(i <= num_random_paths_
-                           ? paths_.Reconstruct(i, sigma_, sigma_xi,
-                                                phi_.middleCols((i - 1) * batch, batch),
-                                                phi_.rightCols(batch), pass)
-                           : paths_.Reconstruct(i, sigma_, sigma_xi, passes_.end(i), a, pass));
+      losses.push_back(
+          i <= num_random_paths_
+              ? paths_.Reconstruct(i, sigma_, sigma_xi, phi_.middleCols((i - 1) * batch, batch),
+                                   phi_.rightCols(batch), has_clean, pass)
+              : paths_.Reconstruct(i, sigma_, sigma_xi, passes_.end(i), a, has_clean, pass));
     }
   }
 
@@ -151,9 +152,9 @@ class DdtpRhl final : public LearningRule<S> {
   Index num_random_paths_;  // L - 2: those to the hidden layers but the last
   FeedbackPaths<S> paths_;  // its parameters begin with R, r where they exist
   // Kept, so that steps do not allocate.
-  Matrix<S> target_;   // (n_L, B) a[L] + v
-  Matrix<S> outputs_;  // (n_L, (L-1) B)
-  Matrix<S> phi_;      // (n_fb, (L-1) B)
+  Matrix<S> target_;               // (n_L, B) a[L] + v
+  Matrix<S> phi_;                  // (n_fb, (L-1) B) phi of the output in the last B columns
+  CleanEvaluation<S> evaluation_;  // of phi and the paths
   CorruptedPasses<S> passes_;
 };
 

@@ -24,6 +24,7 @@
 // Source: [TF] "A theoretical framework for target propagation" (2020), section 4,
 // and its authors' code.
 #include "worker/trainer/elementwise.h"
+#include "worker/trainer/rules/clean_evaluation.h"
 #include "worker/trainer/rules/corrupted_passes.h"
 #include "worker/trainer/rules/feedback_chain.h"
 #include "worker/trainer/rules/local_update.h"
@@ -46,6 +47,7 @@ class Dtpdrl final : public LearningRule<S> {
 
   void ComputeUpdate(Network<S>& network, Pass<S>& pass) override {
     chain_.SetTargets(eta_, pass);
+    evaluation_.Keep(pass);
     ComputeLocalGradients(network, pass);
   }
 
@@ -55,6 +57,7 @@ class Dtpdrl final : public LearningRule<S> {
     losses.assign(static_cast<size_t>(num_layers) - 1, 0.0);
     if (num_layers < 2) return;
     passes_.Run(network, pass, sigma_, noise);
+    const bool has_clean = evaluation_.Take(pass);
     const Index batch = pass.h[0].cols();
     for (int l = 2; l <= num_layers; ++l) {
       Level& level = levels_[static_cast<size_t>(l)];
@@ -68,7 +71,13 @@ class Dtpdrl final : public LearningRule<S> {
              levels_.back().h.leftCols((num_layers - 1) * batch));
     for (int k = num_layers; k >= 2; --k) {
       Level& level = levels_[static_cast<size_t>(k)];
-      chain_.Evaluate(k, level.h, level.z, level.g);
+      const Index columns = has_clean ? (k - 1) * batch : k * batch;
+      chain_.Evaluate(k, level.h.leftCols(columns), level.z.leftCols(columns),
+                      level.g.leftCols(columns));
+      if (has_clean) {
+        level.z.rightCols(batch) = chain_.z_of_targets(k);
+        level.g.rightCols(batch) = chain_.g_of_targets(k);
+      }
       const auto g_clean = level.g.rightCols(batch);
       for (int i = 1; i + 1 < k; ++i) {  // those that go further down
         MatrixRef<S> below =
@@ -111,6 +120,7 @@ class Dtpdrl final : public LearningRule<S> {
   double eta_, sigma_;
   FeedbackChain<S> chain_;
   // Kept, so that steps do not allocate.
+  CleanEvaluation<S> evaluation_;  // of the chain
   CorruptedPasses<S> passes_;
   std::vector<Level> levels_;  // index l
 };

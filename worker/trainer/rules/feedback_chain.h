@@ -37,6 +37,9 @@ class FeedbackChain {
   // All targets: D[L] = -eta e,  D[k-1] = g_k(T[k]) - g_k(h[k]),  T = h + D. In this order
   // of operations no error gives exactly no update.
   void SetTargets(double eta, Pass<S>& pass);
+  // What the last SetTargets evaluated at h[k], (n_{k-1}, B).
+  const Matrix<S>& z_of_targets(int k) const { return z_[static_cast<size_t>(k)]; }
+  const Matrix<S>& g_of_targets(int k) const { return g_[static_cast<size_t>(k)]; }
 
  private:
   const Parameter<S>& Q(int k) const {

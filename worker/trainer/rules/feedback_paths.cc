@@ -49,8 +49,7 @@ void FeedbackPaths<S>::SetTarget(int i, const ConstMatrixRef<S>& y_target,
   Path& path = paths_[static_cast<size_t>(i) - 1];
   const auto at = static_cast<size_t>(i);
   const Index batch = y.cols();
-  SetInputs(path, y_target, y, pass.h[at]);
-  Evaluate(path);
+  Evaluate(path, y_target, y, /*has_clean=*/false, pass.h[at]);
   const Matrix<S>& g = path.u.back();
   Subtract<S>(g.leftCols(batch), g.rightCols(batch), pass.displacement[at]);
   Add<S>(pass.h[at], pass.displacement[at], pass.target[at]);
@@ -59,11 +58,11 @@ void FeedbackPaths<S>::SetTarget(int i, const ConstMatrixRef<S>& y_target,
 template <class S>
 double FeedbackPaths<S>::Reconstruct(int i, double sigma, const ConstMatrixRef<S>& sigma_xi,
                                      const ConstMatrixRef<S>& y_corrupted,
-                                     const ConstMatrixRef<S>& y, const Pass<S>& pass) {
+                                     const ConstMatrixRef<S>& y, bool has_clean,
+                                     const Pass<S>& pass) {
   Path& path = paths_[static_cast<size_t>(i) - 1];
   const Index batch = y.cols();
-  SetInputs(path, y_corrupted, y, pass.h[static_cast<size_t>(i)]);
-  Evaluate(path);
+  Evaluate(path, y_corrupted, y, has_clean, pass.h[static_cast<size_t>(i)]);
   const Matrix<S>& g = path.u.back();
   Matrix<S>& r = path.residual;
   r.resize(g.rows(), batch);
@@ -80,27 +79,27 @@ double FeedbackPaths<S>::Reconstruct(int i, double sigma, const ConstMatrixRef<S
 }
 
 template <class S>
-void FeedbackPaths<S>::SetInputs(Path& path, const ConstMatrixRef<S>& first,
-                                 const ConstMatrixRef<S>& second, const Matrix<S>& h) {
-  const Index batch = first.cols();
-  Matrix<S>& u = path.u[0];
-  u.resize(first.rows() + (path.shape.is_recurrent ? h.rows() : 0), 2 * batch);
-  u.topLeftCorner(first.rows(), batch) = first;
-  u.topRightCorner(first.rows(), batch) = second;
-  if (!path.shape.is_recurrent) return;
-  u.bottomLeftCorner(h.rows(), batch) = h;
-  u.bottomRightCorner(h.rows(), batch) = h;
+void FeedbackPaths<S>::SetInput(const Path& path, const ConstMatrixRef<S>& y, const Matrix<S>& h,
+                                MatrixRef<S> u) {
+  u.topRows(y.rows()) = y;
+  if (path.shape.is_recurrent) u.bottomRows(h.rows()) = h;
 }
 
 template <class S>
-void FeedbackPaths<S>::Evaluate(Path& path) {
-  const Index columns = path.u[0].cols();
+void FeedbackPaths<S>::Evaluate(Path& path, const ConstMatrixRef<S>& other,
+                                const ConstMatrixRef<S>& y, bool has_clean, const Matrix<S>& h) {
+  const Index batch = y.cols();
+  const Index columns = has_clean ? batch : 2 * batch;
+  path.u[0].resize(y.rows() + (path.shape.is_recurrent ? h.rows() : 0), 2 * batch);
+  SetInput(path, other, h, path.u[0].leftCols(batch));
+  if (!has_clean) SetInput(path, y, h, path.u[0].rightCols(batch));
   for (size_t j = 1; j < path.u.size(); ++j) {
     const Matrix<S>& weights = parameters_[static_cast<size_t>(path.weight_at[j - 1])].value;
-    path.z[j].resize(weights.rows(), columns);
-    path.u[j].resize(weights.rows(), columns);
-    AffineMap<S>(weights, BiasOf(path, j), path.u[j - 1], path.z[j]);
-    Apply<S>(ActivationOf(path, j), path.z[j], path.u[j]);
+    path.z[j].resize(weights.rows(), 2 * batch);
+    path.u[j].resize(weights.rows(), 2 * batch);
+    AffineMap<S>(weights, BiasOf(path, j), path.u[j - 1].leftCols(columns),
+                 path.z[j].leftCols(columns));
+    Apply<S>(ActivationOf(path, j), path.z[j].leftCols(columns), path.u[j].leftCols(columns));
   }
 }
 

@@ -53,26 +53,28 @@ class FeedbackPaths {
   void SetTarget(int i, const ConstMatrixRef<S>& y_target, const ConstMatrixRef<S>& y,
                  Pass<S>& pass);
 
-  // The loss of path i; sets the gradients of its parameters.
+  // The loss of path i; sets the gradients of its parameters. has_clean: the last SetTarget had
+  // the same y, pass and parameters, and what it found of y is used again.
   double Reconstruct(int i, double sigma, const ConstMatrixRef<S>& sigma_xi,
                      const ConstMatrixRef<S>& y_corrupted, const ConstMatrixRef<S>& y,
-                     const Pass<S>& pass);
+                     bool has_clean, const Pass<S>& pass);
 
  private:
   struct Path {
     FeedbackPathShape shape;
     std::vector<int> weight_at, bias_at;  // index j - 1 into parameters_; -1: none
-    // Index j; twice the B columns, one half for each evaluation. Kept, so that steps
-    // do not allocate.
+    // Index j; twice the B columns, the right half for the evaluation at y. Kept, so that
+    // steps do not allocate.
     std::vector<Matrix<S>> z, u, dz;
     Matrix<S> residual;  // (n_i, B)
   };
 
-  // u[0] of both evaluations, from what the path reads in each.
-  void SetInputs(Path& path, const ConstMatrixRef<S>& first, const ConstMatrixRef<S>& second,
-                 const Matrix<S>& h);
-  // All z and u, from u[0].
-  void Evaluate(Path& path);
+  // The B columns `u` of u[0], from what the path reads.
+  static void SetInput(const Path& path, const ConstMatrixRef<S>& y, const Matrix<S>& h,
+                       MatrixRef<S> u);
+  // All z and u, at another input and, unless that is there, at y.
+  void Evaluate(Path& path, const ConstMatrixRef<S>& other, const ConstMatrixRef<S>& y,
+                bool has_clean, const Matrix<S>& h);
   // The gradients, from dg in dz[K].
   void Backpropagate(Path& path);
 

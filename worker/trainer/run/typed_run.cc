@@ -152,8 +152,7 @@ auto TypedRun<S>::Advance() -> Divergence {
     if (Divergence divergence = TrainFeedback()) return divergence;
     ++position_.extra;
   }
-  if (position_.extra == schedule_.extra_minibatches()) FinishStep();
-  return std::nullopt;
+  return position_.extra == schedule_.extra_minibatches() ? FinishStep() : std::nullopt;
 }
 
 template <class S>
@@ -178,12 +177,6 @@ auto TypedRun<S>::BeginStep() -> Divergence {
   if (std::string why = rule_->why_infeasible(); !why.empty()) {
     return absl::StrCat(why, " (", Where(), ")");
   }
-  for (const Parameter<S>& parameter : network_.parameters()) {
-    if (!IsFinite<S>(parameter.gradient)) {
-      return absl::StrCat("layer ", parameter.layer, ": the gradient of ", parameter.name,
-                          " is not finite ", Where());
-    }
-  }
   for (size_t l = 1; l < pass_.target.size(); ++l) {
     statistics_.target_norm[l - 1] = Norm<S>(pass_.target[l]) / std::sqrt(size);
   }
@@ -194,7 +187,12 @@ auto TypedRun<S>::BeginStep() -> Divergence {
       sum = (std::isnan(sum) ? 0.0 : sum) + feedback_losses_[path] * size;
     }
   }
-  if (measurer_.IsDue(schedule_.Steps(position_))) MeasureStep();
+  if (measurer_.IsDue(schedule_.Steps(position_))) {
+    for (const Parameter<S>& parameter : network_.parameters()) {
+      if (!IsFinite<S>(parameter.gradient)) return NoStep(parameter);
+    }
+    MeasureStep();
+  }
   if (spec_.orthogonality() > 0) AddOrthogonalityGradient(spec_.orthogonality(), network_);
   return std::nullopt;
 }
@@ -240,15 +238,9 @@ auto TypedRun<S>::TrainFeedback() -> Divergence {
                           feedback_losses_[path], ") ", Where());
     }
   }
-  for (const Parameter<S>& parameter : rule_->feedback_parameters()) {
-    if (!IsFinite<S>(parameter.gradient)) {
-      return absl::StrCat("layer ", parameter.layer, ": the gradient of ", parameter.name,
-                          " is not finite ", Where());
-    }
-  }
   if (spec_.feedback_schedule().one_random_path()) KeepOneRandomPath();
-  feedback_.Step(rule_->feedback_parameters());
-  return std::nullopt;
+  const Parameter<S>* failed = feedback_.Step(rule_->feedback_parameters());
+  return failed == nullptr ? std::nullopt : NoStep(*failed);
 }
 
 template <class S>
@@ -265,18 +257,19 @@ void TypedRun<S>::KeepOneRandomPath() {
 }
 
 template <class S>
-void TypedRun<S>::FinishStep() {
+auto TypedRun<S>::FinishStep() -> Divergence {
   const bool is_last = position_.batch + 1 == schedule_.batches_per_pass();
   std::vector<Matrix<S>> before;
   for (int l = 1; is_last && l <= network_.num_layers(); ++l) {
     before.push_back(network_.weight(l).value);
   }
-  forward_.Step(network_.parameters());
+  if (const Parameter<S>* failed = forward_.Step(network_.parameters())) return NoStep(*failed);
   for (size_t i = 0; i < before.size(); ++i) {
     const Matrix<S> change = network_.weight(static_cast<int>(i) + 1).value - before[i];
     statistics_.update_norm[i] = Norm<S>(change);
   }
   schedule_.FinishBatch(position_);
+  return std::nullopt;
 }
 
 template <class S>
@@ -305,6 +298,12 @@ auto TypedRun<S>::CheckLoss(double loss) const -> Divergence {
   return absl::StrCat("layer ", layer, ": ",
                       layer < network_.num_layers() ? "the activity" : "the output or its loss",
                       " is not finite (loss ", loss, ") ", Where());
+}
+
+template <class S>
+auto TypedRun<S>::NoStep(const Parameter<S>& parameter) const -> Divergence {
+  return absl::StrCat("layer ", parameter.layer, ": the gradient of ", parameter.name,
+                      " is not finite ", Where());
 }
 
 template <class S>

@@ -52,7 +52,7 @@ class TypedRun final : public TrainingRun {
   // One mini-batch, from position_ to the next.
   Divergence Advance();
   Divergence BeginStep();
-  void FinishStep();
+  Divergence FinishStep();
   // One feedback update from the forward pass in pass_. The losses of the paths
   // are left in feedback_losses_.
   Divergence TrainFeedback();
@@ -66,6 +66,8 @@ class TypedRun final : public TrainingRun {
   void ForwardBatch();
 
   Divergence CheckLoss(double loss) const;
+  // That no step can be made from the gradient of `parameter`.
+  Divergence NoStep(const Parameter<S>& parameter) const;
   Divergence CheckParameters() const;
   std::string Where() const;  // "at step 17 (epoch 1)"
 
