@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "worker/trainer/gemm.h"
+#include "worker/trainer/kernels.h"
 #include "worker/trainer/parallel.h"
 
 namespace tpsweep::trainer {
@@ -18,8 +19,10 @@ using MatrixMap = Eigen::Map<Matrix<S>>;
 // What a thread works in.
 template <class S>
 struct Scratch {
+  S* padded;             // (C_in, H_in + 2 padding, W_in + 2 padding): one sample's input
   MatrixMap<S> patches;  // (H W, C_in K K): the inputs of each unit of one channel of the map
   MatrixMap<S> map;      // (H W, C_out): one sample's map, or its gradient
+  S* of_pool;
 };
 
 // Memory that grows to the largest layer and is kept, so that steps do not allocate.
@@ -29,124 +32,113 @@ S* Grow(std::vector<S>& memory, Index size) {
   return memory.data();
 }
 
-template <class S>
-Scratch<S> ScratchOf(const ConvGeometry& g) {
-  thread_local std::vector<S> patches, map;
-  const Index pixels = g.map.height * g.map.width;
-  return {{Grow(patches, pixels * g.patch_size()), pixels, g.patch_size()},
-          {Grow(map, g.map.size()), pixels, g.map.channels}};
+Index PaddedHeight(const ConvGeometry& g) { return g.input.height + 2 * g.padding; }
+Index PaddedWidth(const ConvGeometry& g) { return g.input.width + 2 * g.padding; }
+
+PoolWindows WindowsOf(const ConvGeometry& g) {
+  const auto size = [](Index count) { return static_cast<size_t>(count); };
+  return {.height = size(g.map.height),
+          .width = size(g.map.width),
+          .size = size(g.pool),
+          .stride = size(g.pool_stride),
+          .padding = size(g.pool_padding),
+          .pooled_height = size(g.pooled.height),
+          .pooled_width = size(g.pooled.width),
+          .span = size((g.pooled.width - 1) * g.pool_stride + g.pool)};
 }
 
-// Calls row(patch column, first unit of the map's row, first unit of the input's row,
-// first x, end of x) for every row of every patch column; positions outside [first x,
-// end of x) read the padding. A whole row of padding has an empty range.
-template <class Row>
-void ForPatchRows(const ConvGeometry& g, Row row) {
-  Index column = 0;
+template <class S>
+Scratch<S> ScratchOf(const ConvGeometry& g) {
+  thread_local std::vector<S> padded, patches, map, of_pool;
+  const Index pixels = g.map.height * g.map.width;
+  constexpr Index kBeyond = 64;  // see max_pool
+  return {.padded = Grow(padded, g.input.channels * PaddedHeight(g) * PaddedWidth(g)),
+          .patches = {Grow(patches, pixels * g.patch_size()), pixels, g.patch_size()},
+          .map = {Grow(map, g.map.size() + kBeyond), pixels, g.map.channels},
+          .of_pool = Grow(of_pool, 4 * (static_cast<Index>(WindowsOf(g).span) + kBeyond))};
+}
+
+// Calls plane(its first element in the padded input, in the input) for every channel.
+template <class Plane>
+void ForPlanes(const ConvGeometry& g, Plane plane) {
+  const Index begin = g.padding * PaddedWidth(g) + g.padding;
+  for (Index c = 0; c < g.input.channels; ++c) {
+    plane(c * PaddedHeight(g) * PaddedWidth(g) + begin, c * g.input.height * g.input.width);
+  }
+}
+
+// Calls column(number, first element in the padded input) for every column of the patches.
+template <class Column>
+void ForPatchColumns(const ConvGeometry& g, Column column) {
+  Index number = 0;
   for (Index c = 0; c < g.input.channels; ++c) {
     for (Index ky = 0; ky < g.kernel; ++ky) {
-      for (Index kx = 0; kx < g.kernel; ++kx, ++column) {
-        // x * stride + kx - padding in [0, width).
-        const Index offset = kx - g.padding;
-        const Index first =
-            std::min(g.map.width, offset >= 0 ? 0 : (-offset + g.stride - 1) / g.stride);
-        const Index past = g.input.width - offset;  // x * stride must be below it
-        const Index end = past <= 0 ? 0 : std::min(g.map.width, (past + g.stride - 1) / g.stride);
-        for (Index y = 0; y < g.map.height; ++y) {
-          const Index in_y = y * g.stride + ky - g.padding;
-          const bool is_inside = in_y >= 0 && in_y < g.input.height;
-          const Index in_row = (c * g.input.height + in_y) * g.input.width + offset;
-          row(column, y * g.map.width, in_row, is_inside ? first : 0,
-              is_inside ? std::max(first, end) : 0);
-        }
+      for (Index kx = 0; kx < g.kernel; ++kx) {
+        column(number++, (c * PaddedHeight(g) + ky) * PaddedWidth(g) + kx);
       }
     }
   }
 }
 
 template <class S>
-void GatherPatches(const ConvGeometry& g, const S* input, MatrixMap<S>& patches) {
-  ForPatchRows(g, [&](Index column, Index out, Index in, Index first, Index end) {
-    S* to = patches.col(column).data() + out;
-    std::fill(to, to + first, S{0});
-    if (g.stride == 1) {
-      std::copy(input + in + first, input + in + end, to + first);
-    } else {
-      for (Index x = first; x < end; ++x) to[x] = input[in + x * g.stride];
+void GatherPatches(const ConvGeometry& g, const S* input, Scratch<S>& scratch) {
+  const auto width = static_cast<size_t>(PaddedWidth(g));
+  S* const padded = scratch.padded;
+  std::fill(padded, padded + g.input.channels * PaddedHeight(g) * PaddedWidth(g), S{0});
+  ForPlanes(g, [&](Index in_padded, Index in_input) {
+    for (Index y = 0; y < g.input.height; ++y) {
+      const S* row = input + in_input + y * g.input.width;
+      std::copy(row, row + g.input.width, padded + in_padded + y * PaddedWidth(g));
     }
-    std::fill(to + end, to + g.map.width, S{0});
+  });
+  ForPatchColumns(g, [&](Index number, Index first) {
+    const S* from = padded + first;
+    S* to = scratch.patches.col(number).data();
+    if (g.stride == 1) {
+      GetKernels<S>().copy_rows(static_cast<size_t>(g.map.height), static_cast<size_t>(g.map.width),
+                                from, width, to);
+      return;
+    }
+    for (Index y = 0; y < g.map.height; ++y, from += g.stride * PaddedWidth(g)) {
+      for (Index x = 0; x < g.map.width; ++x) *to++ = from[x * g.stride];
+    }
   });
 }
 
 // The transpose of GatherPatches: adds up what each input gave to the patches.
 template <class S>
-void ScatterPatches(const ConvGeometry& g, const MatrixMap<S>& patches, S* input) {
-  std::fill(input, input + g.input.size(), S{0});
-  ForPatchRows(g, [&](Index column, Index out, Index in, Index first, Index end) {
-    const S* from = patches.col(column).data() + out;
+void ScatterPatches(const ConvGeometry& g, Scratch<S>& scratch, S* input) {
+  const auto width = static_cast<size_t>(PaddedWidth(g));
+  S* const padded = scratch.padded;
+  std::fill(padded, padded + g.input.channels * PaddedHeight(g) * PaddedWidth(g), S{0});
+  ForPatchColumns(g, [&](Index number, Index first) {
+    const S* from = scratch.patches.col(number).data();
+    S* to = padded + first;
     if (g.stride == 1) {
-      S* to = input + in;
-      for (Index x = first; x < end; ++x) to[x] += from[x];
-    } else {
-      for (Index x = first; x < end; ++x) input[in + x * g.stride] += from[x];
+      GetKernels<S>().add_rows(static_cast<size_t>(g.map.height), static_cast<size_t>(g.map.width),
+                               from, to, width);
+      return;
     }
+    for (Index y = 0; y < g.map.height; ++y, to += g.stride * PaddedWidth(g)) {
+      for (Index x = 0; x < g.map.width; ++x) to[x * g.stride] += *from++;
+    }
+  });
+  ForPlanes(g, [&](Index in_padded, Index in_input) {
+    GetKernels<S>().copy_rows(static_cast<size_t>(g.input.height),
+                              static_cast<size_t>(g.input.width), padded + in_padded, width,
+                              input + in_input);
   });
 }
 
-// The largest of a window, the first of equals in the order of the map; a NaN is larger
-// than any number.
-template <class S>
-struct Largest {
-  S value;
-  int32_t at;
-
-  void Compare(S other, int32_t other_at) {
-    // No branch to mispredict.
-    const bool wins = (other > value) | (other != other) | ((other == value) & (other_at < at));
-    value = wins ? other : value;
-    at = wins ? other_at : at;
-  }
-};
-
 // `where` may be null.
 template <class S>
-void MaxPool(const ConvGeometry& g, const S* map, int32_t* where, S* pooled) {
-  thread_local std::vector<S> value_memory;
-  thread_local std::vector<int32_t> at_memory;
-  const Index width = g.map.width;
-  S* const values = Grow(value_memory, width);
-  int32_t* const at = Grow(at_memory, width);
+void MaxPool(const ConvGeometry& g, const S* map, S* scratch, int32_t* where, S* pooled) {
+  const PoolWindows windows = WindowsOf(g);
+  const Index size = g.map.height * g.map.width, pooled_size = g.pooled.height * g.pooled.width;
   for (Index c = 0; c < g.map.channels; ++c) {
-    for (Index y = 0; y < g.pooled.height; ++y) {
-      // First down each column of the row of windows, which goes by vectors.
-      const Index top = y * g.pool_stride - g.pool_padding;
-      const Index bottom = std::min(g.map.height, top + g.pool);
-      for (Index v = std::max<Index>(0, top); v < bottom; ++v) {
-        const auto first = static_cast<int32_t>((c * g.map.height + v) * width);
-        const S* row = map + first;
-        if (v == std::max<Index>(0, top)) {
-          for (Index x = 0; x < width; ++x) {
-            values[x] = row[x];
-            at[x] = first + static_cast<int32_t>(x);
-          }
-          continue;
-        }
-        for (Index x = 0; x < width; ++x) {
-          const bool wins = (row[x] > values[x]) | (row[x] != row[x]);
-          values[x] = wins ? row[x] : values[x];
-          at[x] = wins ? first + static_cast<int32_t>(x) : at[x];
-        }
-      }
-      for (Index x = 0; x < g.pooled.width; ++x) {
-        const Index left = x * g.pool_stride - g.pool_padding;
-        const Index right = std::min(width, left + g.pool);
-        const Index first = std::max<Index>(0, left);
-        Largest<S> largest = {values[first], at[first]};
-        for (Index i = first + 1; i < right; ++i) largest.Compare(values[i], at[i]);
-        *pooled++ = largest.value;
-        if (where != nullptr) *where++ = largest.at;
-      }
-    }
+    GetKernels<S>().max_pool(windows, map + c * size, static_cast<int32_t>(c * size), scratch,
+                             where == nullptr ? nullptr : where + c * pooled_size,
+                             pooled + c * pooled_size);
   }
 }
 
@@ -171,7 +163,7 @@ void ConvForward(const ConvGeometry& g, const Matrix<S>& w, const Matrix<S>* b,
   ParallelFor(static_cast<size_t>(a.cols()), [&](size_t sample) {
     const auto j = static_cast<Index>(sample);
     Scratch<S> scratch = ScratchOf<S>(g);
-    GatherPatches(g, h_below.col(j).data(), scratch.patches);
+    GatherPatches(g, h_below.col(j).data(), scratch);
     MatrixMap<S> map(has_pool ? scratch.map.data() : a.col(j).data(), scratch.map.rows(),
                      scratch.map.cols());
     if (b != nullptr) {  // the product is added to the biases: one pass less over the map
@@ -179,7 +171,8 @@ void ConvForward(const ConvGeometry& g, const Matrix<S>& w, const Matrix<S>* b,
     }
     Gemm<S>(Transpose::kNo, scratch.patches, Transpose::kYes, w, 1, b == nullptr ? 0 : 1, map);
     if (!has_pool) return;
-    MaxPool(g, map.data(), where == nullptr ? nullptr : where->col(j).data(), a.col(j).data());
+    MaxPool(g, map.data(), scratch.of_pool, where == nullptr ? nullptr : where->col(j).data(),
+            a.col(j).data());
   });
 }
 
@@ -205,7 +198,7 @@ void ConvGradient(const ConvGeometry& g, const ConstMatrixRef<S>& delta, const P
     const Index begin = s * batch / shards;
     for (Index j = begin; j < (s + 1) * batch / shards; ++j) {
       Unpool(g, delta.col(j).data(), g.pool == 1 ? nullptr : where.col(j).data(), scratch.map);
-      GatherPatches(g, h_below.col(j).data(), scratch.patches);
+      GatherPatches(g, h_below.col(j).data(), scratch);
       Gemm<S>(Transpose::kYes, scratch.map, Transpose::kNo, scratch.patches, 1, j == begin ? 0 : 1,
               part_w);
       if (grad_b != nullptr) part_b += scratch.map.colwise().sum().transpose();
@@ -228,7 +221,7 @@ void ConvBackward(const ConvGeometry& g, const Matrix<S>& w, const ConstMatrixRe
     Unpool(g, delta.col(j).data(), g.pool == 1 ? nullptr : where.col(j % where.cols()).data(),
            scratch.map);
     Gemm<S>(Transpose::kNo, scratch.map, Transpose::kNo, w, 1, 0, scratch.patches);
-    ScatterPatches(g, scratch.patches, dh_below.col(j).data());
+    ScatterPatches(g, scratch, dh_below.col(j).data());
   });
 }
 

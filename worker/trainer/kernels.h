@@ -28,6 +28,15 @@ struct RmsPropStep {
   S alpha, one_minus_alpha, lr, epsilon, weight_decay;
 };
 
+// Of one channel: `size` x `size` windows every `stride` rows and columns, the first of them
+// `padding` above and left of the map, which each of them meets.
+struct PoolWindows {
+  size_t height, width;  // of the map
+  size_t size, stride, padding;
+  size_t pooled_height, pooled_width;  // windows down and across
+  size_t span;                         // columns from the first window to the end of the last
+};
+
 template <class S>
 struct Kernels {
   // h = s(a). tanh and sigmoid are within 4 units of the last place of the exact value.
@@ -56,6 +65,16 @@ struct Kernels {
   double (*sum_of_squares)(size_t n, const S* x);
   // Whether none is infinite or not a number.
   bool (*is_finite)(size_t n, const S* x);
+
+  // `rows` rows of `width` elements that lie next_row apart become one piece, and
+  void (*copy_rows)(size_t rows, size_t width, const S* from, size_t next_row, S* to);
+  // are added from one.
+  void (*add_rows)(size_t rows, size_t width, const S* from, S* to, size_t next_row);
+  // The largest of each window, and unless `where` is null the element of the map that it is,
+  // counted from `first`: the first of equals. A NaN is larger than any number. `scratch` has room
+  // for 4 (span + 64) elements; of the map 64 bytes beyond its end may be read.
+  void (*max_pool)(const PoolWindows& windows, const S* map, int32_t first, S* scratch,
+                   int32_t* where, S* pooled);
 
   // theta <- theta - lr (grad + wd theta), with the momentum buffer b (may be null).
   void (*sgd)(size_t n, S lr, S momentum, S weight_decay, const S* gradient, S* buffer, S* theta);

@@ -244,6 +244,72 @@ TYPED_TEST(KernelsTest, BytesBecomeNumbers) {
   }
 }
 
+TYPED_TEST(KernelsTest, RowsAreCopiedAndAdded) {
+  using S = TypeParam;
+  for (const Kernels<S>* kernels : Tables<S>()) {
+    for (const size_t width : {1u, 3u, 8u, 16u, 19u, 37u}) {
+      constexpr size_t kRows = 3;
+      const size_t next_row = width + 2;
+      std::vector<S> apart(kRows * next_row), together(kRows * width + 1, S{-1});
+      for (size_t i = 0; i < apart.size(); ++i) apart[i] = static_cast<S>(i);
+      std::vector<S> sum = apart;
+      kernels->copy_rows(kRows, width, apart.data(), next_row, together.data());
+      kernels->add_rows(kRows, width, together.data(), sum.data(), next_row);
+      EXPECT_EQ(together.back(), S{-1});  // nothing is written beyond
+      for (size_t i = 0; i < apart.size(); ++i) {
+        const size_t y = i / next_row, x = i % next_row;
+        EXPECT_EQ(sum[i], x < width ? 2 * apart[i] : apart[i]);
+        if (x >= width) continue;
+        EXPECT_EQ(together[y * width + x], apart[i]);
+      }
+    }
+  }
+}
+
+// Over small integers, so that many are equal.
+TYPED_TEST(KernelsTest, TheLargestOfAWindowIsTheFirstOfEquals) {
+  using S = TypeParam;
+  constexpr int32_t kFirst = 1000;
+  constexpr size_t kRoom = 64;
+  RandomStream random(5);
+  for (int round = 0; round < 400; ++round) {
+    const size_t size = 2 + random.NextBelow(3), stride = 1 + random.NextBelow(3);
+    const size_t padding = random.NextBelow(size / 2 + 1);
+    const size_t height = size + random.NextBelow(8), width = size + random.NextBelow(40);
+    const size_t down = (height + 2 * padding - size) / stride + 1;
+    const size_t across = (width + 2 * padding - size) / stride + 1;
+    const PoolWindows windows = {height,  width, size,   stride,
+                                 padding, down,  across, (across - 1) * stride + size};
+    std::vector<S> map(height * width + kRoom, S{100});
+    for (size_t i = 0; i < height * width; ++i) map[i] = static_cast<S>(random.NextBelow(4)) - 2;
+    map[random.NextBelow(height * width)] = -std::numeric_limits<S>::infinity();
+    const size_t nan = random.NextBelow(2 * height * width);  // there is one in half of the maps
+    if (nan < height * width) map[nan] = std::numeric_limits<S>::quiet_NaN();
+    for (const Kernels<S>* kernels : Tables<S>()) {
+      std::vector<S> scratch(4 * (windows.span + kRoom)), pooled(down * across), again(pooled);
+      std::vector<int32_t> where(pooled.size());
+      kernels->max_pool(windows, map.data(), kFirst, scratch.data(), where.data(), pooled.data());
+      kernels->max_pool(windows, map.data(), kFirst, scratch.data(), nullptr, again.data());
+      for (size_t i = 0; i < pooled.size(); ++i) {
+        size_t largest = map.size();
+        for (size_t at = 0; at < height * width; ++at) {
+          const size_t y = at / width + padding, x = at % width + padding;
+          const size_t top = i / across * stride, left = i % across * stride;
+          if (y < top || y >= top + size || x < left || x >= left + size) continue;
+          if (largest == map.size() || map[at] > map[largest] || at == nan) largest = at;
+          if (largest == nan) break;
+        }
+        ASSERT_EQ(where[i], kFirst + static_cast<int32_t>(largest)) << round << " " << i;
+        ASSERT_EQ(std::isnan(pooled[i]), largest == nan);
+        ASSERT_EQ(std::isnan(again[i]), largest == nan);
+        if (largest == nan) continue;
+        ASSERT_EQ(pooled[i], map[largest]);
+        ASSERT_EQ(again[i], map[largest]);
+      }
+    }
+  }
+}
+
 TYPED_TEST(KernelsTest, RmsPropAgreesWithAPlainLoop) {
   using S = TypeParam;
   const double tolerance = sizeof(S) == 4 ? 1e-5 : 1e-13;
