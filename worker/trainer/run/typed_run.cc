@@ -177,7 +177,7 @@ auto TypedRun<S>::BeginStep() -> Divergence {
   if (std::string why = rule_->why_infeasible(); !why.empty()) {
     return absl::StrCat(why, " (", Where(), ")");
   }
-  for (size_t l = 1; l < pass_.target.size(); ++l) {
+  for (size_t l = 1; IsLastStepOfEpoch() && l < pass_.target.size(); ++l) {
     statistics_.target_norm[l - 1] = Norm<S>(pass_.target[l]) / std::sqrt(size);
   }
   if (schedule_.has_feedback_within_steps()) {
@@ -258,9 +258,8 @@ void TypedRun<S>::KeepOneRandomPath() {
 
 template <class S>
 auto TypedRun<S>::FinishStep() -> Divergence {
-  const bool is_last = position_.batch + 1 == schedule_.batches_per_pass();
   std::vector<Matrix<S>> before;
-  for (int l = 1; is_last && l <= network_.num_layers(); ++l) {
+  for (int l = 1; IsLastStepOfEpoch() && l <= network_.num_layers(); ++l) {
     before.push_back(network_.weight(l).value);
   }
   if (const Parameter<S>* failed = forward_.Step(network_.parameters())) return NoStep(*failed);

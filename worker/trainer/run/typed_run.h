@@ -59,6 +59,9 @@ class TypedRun final : public TrainingRun {
   // Zero gradients for the feedback parameters of all paths but one.
   void KeepOneRandomPath();
 
+  // For what is measured of an epoch's last mini-batch.
+  bool IsLastStepOfEpoch() const { return position_.batch + 1 == schedule_.batches_per_pass(); }
+
   // Gathers batch `number` of the pass over the training set that `key` shuffles.
   void GatherShuffled(uint64_t key, int64_t number);
 
