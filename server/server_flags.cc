@@ -67,6 +67,9 @@ void AddSimulate(CLI::App& sub, SimulateFlags& flags) {
   sub.add_option("--curves", flags.curves, "What record has written")
       ->required()
       ->check(CLI::ExistingFile);
+  sub.add_flag("--best-so-far", flags.takes_best_so_far,
+               "A run is worth its best epoch so far, as with the objective "
+               "selected/validation_error");
   sub.add_option("--slots", flags.comparison.slots, "Runs at a time: 1,4,16")
       ->delimiter(',')
       ->check(CLI::Range(1, 4096))

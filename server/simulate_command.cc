@@ -41,6 +41,7 @@ absl::Status RecordStudy(const ServerFlags& flags) {
 absl::Status SimulateSweeps(const SimulateFlags& flags) {
   TP_ASSIGN_OR_RETURN(const std::string text, ReadText(flags.curves, kMaxRecordingBytes));
   TP_ASSIGN_OR_RETURN(v1::Recording recording, ParseRecording(text, flags.curves));
+  if (flags.takes_best_so_far) TakeBestSoFar(recording);
   const RecordedCurves curves(std::move(recording));
   std::vector<SimulatedSweep> sweeps;
   for (const std::string& file : flags.sweeps) {

@@ -130,6 +130,17 @@ absl::StatusOr<v1::Recording> ParseRecording(const std::string& text, const std:
   return recording;
 }
 
+void TakeBestSoFar(v1::Recording& recording) {
+  const double sign = SignOf(recording.spec());
+  for (v1::Curve& curve : *recording.mutable_curves()) {
+    double best = std::numeric_limits<double>::infinity();
+    for (double& value : *curve.mutable_objective()) {
+      best = std::min(best, sign * value);
+      value = sign * best;
+    }
+  }
+}
+
 RecordedCurves::RecordedCurves(v1::Recording recording)
     : recording_(std::move(recording)), space_(recording_.spec()) {
   std::map<int64_t, size_t> places;

@@ -25,6 +25,10 @@ absl::StatusOr<v1::Recording> Record(const Store& store, const std::string& stud
 std::string ToText(const v1::Recording& recording);
 absl::StatusOr<v1::Recording> ParseRecording(const std::string& text, const std::string& file);
 
+// Makes each objective the best that its curve had so far, which is what the objective
+// selected/validation_error is of validation/error.
+void TakeBestSoFar(v1::Recording& recording);
+
 // Immutable, so thread-safe.
 class RecordedCurves {
  public:

@@ -157,5 +157,22 @@ TEST(RecordedCurvesTest, WhatIsMaximisedIsBestWhereItIsLargest) {
   EXPECT_EQ(curves.Best(), -ObjectiveOf(1e-5, kRecordedEpochs));
 }
 
+TEST(RecordedCurvesTest, TheBestSoFarIsThatOfTheEpochsBefore) {
+  v1::Recording recording = MakeRecording(2);
+  for (int i = 0; i < 2; ++i) {
+    auto& objective = *recording.mutable_curves(i)->mutable_objective();
+    objective.Clear();
+    for (const double value : {0.5, 0.3, 0.4, 0.2, 0.6}) objective.Add(value);
+  }
+  v1::Recording maximised = recording;
+  maximised.mutable_spec()->mutable_objective()->set_goal(v1::GOAL_MAXIMIZE);
+  TakeBestSoFar(recording);
+  TakeBestSoFar(maximised);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(recording.curves(i).objective(), ElementsAre(0.5, 0.3, 0.3, 0.2, 0.2));
+    EXPECT_THAT(maximised.curves(i).objective(), ElementsAre(0.5, 0.5, 0.5, 0.5, 0.6));
+  }
+}
+
 }  // namespace
 }  // namespace tpsweep::server
