@@ -13,7 +13,7 @@
 namespace tpsweep::server {
 
 struct SimulateFlags {
-  std::string curves;               // a recording
+  std::string curves;  // a recording
   bool takes_best_so_far = false;
   std::vector<std::string> sweeps;  // files
   ComparisonOptions comparison;
