@@ -43,8 +43,7 @@ PoolWindows WindowsOf(const ConvGeometry& g) {
           .stride = size(g.pool_stride),
           .padding = size(g.pool_padding),
           .pooled_height = size(g.pooled.height),
-          .pooled_width = size(g.pooled.width),
-          .span = size((g.pooled.width - 1) * g.pool_stride + g.pool)};
+          .pooled_width = size(g.pooled.width)};
 }
 
 template <class S>
@@ -55,7 +54,7 @@ Scratch<S> ScratchOf(const ConvGeometry& g) {
   return {.padded = Grow(padded, g.input.channels * PaddedHeight(g) * PaddedWidth(g)),
           .patches = {Grow(patches, pixels * g.patch_size()), pixels, g.patch_size()},
           .map = {Grow(map, g.map.size() + kBeyond), pixels, g.map.channels},
-          .of_pool = Grow(of_pool, 4 * (static_cast<Index>(WindowsOf(g).span) + kBeyond))};
+          .of_pool = Grow(of_pool, 4 * (g.map.width + 2 * g.pool_padding + kBeyond))};
 }
 
 // Calls plane(its first element in the padded input, in the input) for every channel.

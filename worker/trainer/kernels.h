@@ -34,7 +34,6 @@ struct PoolWindows {
   size_t height, width;  // of the map
   size_t size, stride, padding;
   size_t pooled_height, pooled_width;  // windows down and across
-  size_t span;                         // columns from the first window to the end of the last
 };
 
 template <class S>
@@ -72,7 +71,7 @@ struct Kernels {
   void (*add_rows)(size_t rows, size_t width, const S* from, S* to, size_t next_row);
   // The largest of each window, and unless `where` is null the element of the map that it is,
   // counted from `first`: the first of equals. A NaN is larger than any number. `scratch` has room
-  // for 4 (span + 64) elements; of the map 64 bytes beyond its end may be read.
+  // for 4 (width + 2 padding + 64) elements; of the map 64 bytes beyond its end may be read.
   void (*max_pool)(const PoolWindows& windows, const S* map, int32_t first, S* scratch,
                    int32_t* where, S* pooled);
 

@@ -278,15 +278,15 @@ TYPED_TEST(KernelsTest, TheLargestOfAWindowIsTheFirstOfEquals) {
     const size_t height = size + random.NextBelow(8), width = size + random.NextBelow(40);
     const size_t down = (height + 2 * padding - size) / stride + 1;
     const size_t across = (width + 2 * padding - size) / stride + 1;
-    const PoolWindows windows = {height,  width, size,   stride,
-                                 padding, down,  across, (across - 1) * stride + size};
+    const PoolWindows windows = {height, width, size, stride, padding, down, across};
     std::vector<S> map(height * width + kRoom, S{100});
     for (size_t i = 0; i < height * width; ++i) map[i] = static_cast<S>(random.NextBelow(4)) - 2;
     map[random.NextBelow(height * width)] = -std::numeric_limits<S>::infinity();
     const size_t nan = random.NextBelow(2 * height * width);  // there is one in half of the maps
     if (nan < height * width) map[nan] = std::numeric_limits<S>::quiet_NaN();
     for (const Kernels<S>* kernels : Tables<S>()) {
-      std::vector<S> scratch(4 * (windows.span + kRoom)), pooled(down * across), again(pooled);
+      std::vector<S> scratch(4 * (width + 2 * padding + kRoom)), pooled(down * across),
+          again(pooled);
       std::vector<int32_t> where(pooled.size());
       kernels->max_pool(windows, map.data(), kFirst, scratch.data(), where.data(), pooled.data());
       kernels->max_pool(windows, map.data(), kFirst, scratch.data(), nullptr, again.data());
