@@ -13,7 +13,7 @@ packages=(
   libeigen3-dev libopenblas-serial-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev
   libspdlog-dev libsqlite3-dev libpq-dev zlib1g-dev libzip-dev libssl-dev libboost-dev
   # to test
-  libgtest-dev libgmock-dev libbenchmark-dev postgresql slurm-wlm iproute2
+  libgtest-dev libgmock-dev libbenchmark-dev postgresql slurm-wlm iproute2 openssl
   clang clang-format clang-tidy libclang-rt-14-dev libomp-dev
   # data of the quick start and of the tests
   dataset-fashion-mnist

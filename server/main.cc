@@ -17,6 +17,7 @@
 #include "server/compact_command.h"
 #include "server/coordinator/coordinator.h"
 #include "server/coordinator/ticker.h"
+#include "server/rpc/acceptor.h"
 #include "server/rpc/rpc_server.h"
 #include "server/rpc/standby_server.h"
 #include "server/server_flags.h"
@@ -220,6 +221,7 @@ absl::Status TakeTurns(const ServerFlags& flags, const sigset_t& signals) {
 }
 
 absl::Status Run(const ServerFlags& flags) {
+  RaiseDescriptorLimit();
   const sigset_t signals = BlockSignals();
   if (flags.is_postgres) {
     TP_RETURN_IF_ERROR(TakeTurns(flags, signals));

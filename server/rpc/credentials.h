@@ -21,7 +21,8 @@ struct ListenOptions {
   bool is_insecure = false;
 };
 
-// kInvalidArgument: not host:port, or not allowed without TLS; says what to do.
+// kInvalidArgument: not host:port, not allowed without TLS, or files that are no certificate
+// and its key; says what to do.
 // Otherwise the error of a file that cannot be read.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
     const ListenOptions& options);

@@ -2,11 +2,8 @@
 
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "common/status_macros.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
-#include "grpcpp/health_check_service_interface.h"
-#include "server/rpc/listen.h"
 
 namespace tpsweep::server {
 RpcServer::RpcServer(const Store& store, StoreWriter& writer, Coordinator& coordinator)
@@ -21,26 +18,23 @@ RpcServer::~RpcServer() { Stop(absl::ZeroDuration()); }
 
 absl::Status RpcServer::Start(const ListenOptions& options) {
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  TP_ASSIGN_OR_RETURN(Listener listener, Listen(options, [this](grpc::ServerBuilder& builder) {
+  TP_ASSIGN_OR_RETURN(listener_, Listener::Start(options, [this](grpc::ServerBuilder& builder) {
                         builder.RegisterService(&sweep_service_);
                         builder.RegisterService(&worker_service_);
                       }));
-  server_ = std::move(listener.server);
-  address_ = std::move(listener.address);
   return absl::OkStatus();
 }
 
 void RpcServer::Drain() {
-  if (server_ != nullptr) server_->GetHealthCheckService()->SetServingStatus(false);
+  if (listener_.has_value()) listener_->SetServing(false);
   watch_hub_.Stop();
 }
 
 void RpcServer::Stop(absl::Duration patience) {
   watch_hub_.Stop();
-  if (server_ == nullptr) return;
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + patience));
-  server_->Wait();
-  server_ = nullptr;
+  if (!listener_.has_value()) return;
+  listener_->Stop(patience);
+  listener_.reset();
 }
 
 }  // namespace tpsweep::server

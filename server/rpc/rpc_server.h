@@ -1,12 +1,11 @@
 // Coordinator and store on the network: both services, health and reflection.
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "grpcpp/server.h"
 #include "server/coordinator/coordinator.h"
 #include "server/coordinator/queries.h"
 #include "server/coordinator/store_writer.h"
@@ -24,11 +23,11 @@ class RpcServer {
   RpcServer(const Store& store, StoreWriter& writer, Coordinator& coordinator);
   ~RpcServer();
 
-  // Errors of Listen.
+  // Errors of Listener::Start.
   absl::Status Start(const ListenOptions& options);
 
-  // host:port as bound.
-  const std::string& address() const { return address_; }
+  // host:port as bound, once started.
+  const std::string& address() const { return listener_->address(); }
 
   // Says "not serving" and ends the watches; calls in progress go on.
   void Drain();
@@ -41,8 +40,7 @@ class RpcServer {
   Queries queries_;
   SweepServiceImpl sweep_service_;
   WorkerServiceImpl worker_service_;
-  std::string address_;
-  std::unique_ptr<grpc::Server> server_;
+  std::optional<Listener> listener_;
 };
 
 }  // namespace tpsweep::server

@@ -3,9 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/status_macros.h"
-#include "grpcpp/health_check_service_interface.h"
 
 namespace tpsweep::server {
 namespace {
@@ -39,18 +37,14 @@ void StandbyServer::Refusal::SetLeader(std::string address) {
 }
 
 StandbyServer::~StandbyServer() {
-  if (server_ == nullptr) return;
-  server_->Shutdown(absl::ToChronoTime(absl::Now()));
-  server_->Wait();
+  if (listener_.has_value()) listener_->Stop(absl::ZeroDuration());
 }
 
 absl::Status StandbyServer::Start(const ListenOptions& options) {
-  TP_ASSIGN_OR_RETURN(Listener listener, Listen(options, [this](grpc::ServerBuilder& builder) {
+  TP_ASSIGN_OR_RETURN(listener_, Listener::Start(options, [this](grpc::ServerBuilder& builder) {
                         builder.RegisterCallbackGenericService(&refusal_);
                       }));
-  listener.server->GetHealthCheckService()->SetServingStatus(false);
-  server_ = std::move(listener.server);
-  address_ = std::move(listener.address);
+  listener_->SetServing(false);
   return absl::OkStatus();
 }
 

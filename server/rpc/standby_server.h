@@ -3,13 +3,12 @@
 // metadata `tpsweep-leader`.
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "common/mutex.h"
 #include "grpcpp/generic/async_generic_service.h"
-#include "grpcpp/server.h"
 #include "server/rpc/listen.h"
 
 namespace tpsweep::server {
@@ -18,11 +17,11 @@ class StandbyServer {
  public:
   ~StandbyServer();
 
-  // Errors of Listen.
+  // Errors of Listener::Start.
   absl::Status Start(const ListenOptions& options);
 
-  // host:port as bound.
-  const std::string& address() const { return address_; }
+  // host:port as bound, once started.
+  const std::string& address() const { return listener_->address(); }
 
   // Thread-safe. Empty: nobody leads.
   void SetLeader(std::string address);
@@ -40,8 +39,7 @@ class StandbyServer {
   };
 
   Refusal refusal_;
-  std::string address_;
-  std::unique_ptr<grpc::Server> server_;
+  std::optional<Listener> listener_;
 };
 
 }  // namespace tpsweep::server

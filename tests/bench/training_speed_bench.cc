@@ -1,6 +1,7 @@
 // An epoch of training beside its floating-point limit: the table of docs/benchmarks.md.
 //
-//   training_speed_bench [REPETITIONS [ROWS]]      default 10, all; or those that begin so
+//   training_speed_bench [REPETITIONS [ROWS]]      default 10, all; or those that begin so, as "bp
+//   float32"
 //
 // The settings are those of the presets, with their feedback schedules. Each row takes its
 // time and the processor's rate of multiply-adds in turn (worker/bench).
@@ -60,6 +61,10 @@ std::vector<Row> Rows() {
   return rows;
 }
 
+const char* Precision(const Row& row) {
+  return row.precision == v1::PRECISION_FLOAT64 ? "float64" : "float32";
+}
+
 absl::Status Measure(const Row& row, int repetitions) {
   TP_ASSIGN_OR_RETURN(v1::TrainingSpec training, PresetTraining(row.preset));
   training.set_precision(row.precision);
@@ -71,9 +76,8 @@ absl::Status Measure(const Row& row, int repetitions) {
                       MeasureTraining(training, shape, /*is_classification=*/true, row.batches,
                                       repetitions, samples));
   absl::PrintF("%-38s %-8s %9.3g %9.3g %9.3g   %.2f (%.2f..%.2f)   %.2f\n", row.what,
-               row.precision == v1::PRECISION_FLOAT64 ? "float64" : "float32",
-               2e-9 * speed.multiply_adds, speed.seconds, speed.limit_seconds, speed.ratio,
-               speed.low_quartile, speed.high_quartile, row.bound);
+               Precision(row), 2e-9 * speed.multiply_adds, speed.seconds, speed.limit_seconds,
+               speed.ratio, speed.low_quartile, speed.high_quartile, row.bound);
   std::fflush(stdout);
   return absl::OkStatus();
 }
@@ -86,7 +90,7 @@ int Main(int repetitions, absl::string_view begin) {
                "times the limit", "bound");
   bool is_any = false;
   for (const Row& row : Rows()) {
-    if (!absl::StartsWith(row.what, begin)) continue;
+    if (!absl::StartsWith(absl::StrCat(row.what, " ", Precision(row)), begin)) continue;
     is_any = true;
     const absl::Status status = Measure(row, repetitions);
     if (status.ok()) continue;

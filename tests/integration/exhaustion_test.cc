@@ -42,6 +42,13 @@ class ExhaustionTest : public testing::Test {
     return cluster_.service().PauseStudy(&context, request, &answer);
   }
 
+  static grpc::Status List(v1::SweepService::Stub& service) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
+    v1::ListStudiesResponse response;
+    return service.ListStudies(&context, v1::ListStudiesRequest(), &response);
+  }
+
   Cluster cluster_;
 };
 
@@ -150,7 +157,7 @@ TEST_F(ExhaustionTest, WithoutDescriptorsTheServerLivesOn) {
   const std::string address(absl::StripAsciiWhitespace(*ReadFile(port_file)));
   cluster_.Use(address, address);
   cluster_.StartWorker("w1");
-  v1::StudySpec spec = LongStudy("few", {0.01, 0.02});
+  v1::StudySpec spec = LongStudy("few", {0.01, 0.02, 0.03, 0.04});
   spec.mutable_checkpoints()->set_every_seconds(0.1);
   const std::string study = cluster_.Create(spec).name();
   cluster_.WaitForRunning(study);
@@ -158,17 +165,23 @@ TEST_F(ExhaustionTest, WithoutDescriptorsTheServerLivesOn) {
   {
     // Each has a connection of its own, and holds it.
     std::vector<std::unique_ptr<v1::SweepService::Stub>> many;
+    std::vector<grpc::Status> answers;
     for (int i = 0; i < 40; ++i) {
       many.push_back(cluster_.NewService());
-      grpc::ClientContext context;
-      context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
-      v1::ListStudiesResponse response;
-      (void)many.back()->ListStudies(&context, v1::ListStudiesRequest(), &response);
+      answers.push_back(List(*many.back()));
     }
-    EXPECT_GE(server->Descriptors(), 48);
+    EXPECT_TRUE(answers.front().ok()) << answers.front().error_message();
+    EXPECT_EQ(answers.back().error_code(), grpc::StatusCode::UNAVAILABLE);
+    EXPECT_THAT(server->Errors(), HasSubstr("server.refuses_connections"));
     ASSERT_TRUE(server->is_running()) << server->Errors();
+    // Who was there before is served, and so are the files.
+    EXPECT_TRUE(List(cluster_.service()).ok());
+    const auto reported = cluster_.Measurements(study).size();
+    EXPECT_TRUE(WaitUntil([&] { return cluster_.Measurements(study).size() > reported; }));
   }
-  ASSERT_TRUE(WaitUntil([&] { return server->Descriptors() < 40; }));
+  // And who comes when they have gone.
+  const auto late = cluster_.NewService();
+  ASSERT_TRUE(WaitUntil([&] { return List(*late).ok(); }));
   ExpectAsUndisturbed(spec, study, {before});
 }
 
