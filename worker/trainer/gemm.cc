@@ -39,11 +39,16 @@ void VectorProduct(Transpose ta, Index m, Index k, double alpha, const double* a
 // columns of op(B) pass by; a panel of it and the columns that it meets stay in the first.
 constexpr size_t kBlockBytes = size_t{256} << 10;
 constexpr size_t kMaxDepth = 320;
-constexpr size_t kMaxColumns = 6;
+constexpr size_t kMaxColumns = 8;
 // Columns of a transposed B are packed eight groups at a time: whole cache lines of its rows, which
 // would have left the cache before the next group came for its part of them.
 constexpr size_t kMaxGroups = 8;
 constexpr size_t kGroup = kMaxColumns * kMaxDepth;
+// Up to so many columns of C, packing a panel of A costs more than it makes faster,
+constexpr size_t kMaxUnpackedColumns = 256;
+// unless all terms lie so many bytes apart, or a multiple of it: then each puts the one before out
+// of the first-level cache.
+constexpr size_t kCacheWayBytes = 4096;
 
 // Kept by each thread, so that steps do not allocate.
 template <class S>
@@ -76,37 +81,41 @@ struct Product {
   S* c;
   size_t ldc;
 
+  bool reads_a_where_it_lies() const {
+    return !transpose_a && n <= kMaxUnpackedColumns && lda * sizeof(S) % kCacheWayBytes != 0;
+  }
   const S* a_at(size_t i, size_t l) const { return a + (transpose_a ? l + i * lda : i + l * lda); }
   const S* b_at(size_t l, size_t j) const { return b + (transpose_b ? j + l * ldb : l + j * ldb); }
 };
 
 // The loop of fours where it makes the end of the columns come out even.
-size_t GroupWidth(size_t left) { return left <= 4 || left == 7 || left == 8 ? 4 : kMaxColumns; }
+size_t GroupWidth(size_t left, size_t most) {
+  return left <= 4 || (left > most && left <= 8) ? 4 : most;
+}
 
-// Puts the columns of op(B) side by side, kWidth numbers for each k; what is missing is zero.
-template <class S, size_t kWidth>
-void PackColumns(const GemmColumns<S>& columns, S* packed) {
+// Puts the columns of op(B) side by side, `width` numbers for each k; what is missing is zero.
+template <class S>
+void PackColumns(const GemmColumns<S>& columns, size_t width, S* packed) {
   for (size_t k = 0; k < columns.depth; ++k) {
     const S* row = columns.b + k * columns.b_next_k;
-    for (size_t j = 0; j < kWidth; ++j) {
-      packed[k * kWidth + j] = j < columns.columns ? row[j * columns.b_next_j] : S{0};
+    for (size_t j = 0; j < width; ++j) {
+      packed[k * width + j] = j < columns.columns ? row[j * columns.b_next_j] : S{0};
     }
   }
 }
 
-// The same for all groups of six, at most kMaxGroups, that come next, where the columns of a row
-// lie as they will. How many groups there were.
-template <class S>
+// The same for all groups of the widest loop, at most kMaxGroups, that come next, where the
+// columns of a row lie as they will. How many groups there were.
+template <class S, size_t kMost>
 size_t PackGroups(const GemmColumns<S>& columns, size_t left, S* packed) {
   size_t groups = 0;
-  for (; groups < kMaxGroups && left >= kMaxColumns && GroupWidth(left) == kMaxColumns; ++groups) {
-    left -= kMaxColumns;
+  for (; groups < kMaxGroups && left >= kMost && GroupWidth(left, kMost) == kMost; ++groups) {
+    left -= kMost;
   }
   for (size_t k = 0; k < columns.depth; ++k) {
     const S* row = columns.b + k * columns.b_next_k;
     for (size_t group = 0; group < groups; ++group) {
-      std::memcpy(packed + group * kGroup + k * kMaxColumns, row + group * kMaxColumns,
-                  kMaxColumns * sizeof(S));
+      std::memcpy(packed + group * kGroup + k * kMost, row + group * kMost, kMost * sizeof(S));
     }
   }
   return groups;
@@ -117,18 +126,27 @@ template <class S>
 void MultiplyBlock(const Product<S>& p, size_t begin, size_t rows, size_t first, size_t depth) {
   const GemmKernels<S>& kernels = GetKernels<S>().gemm;
   Packed<S>& packed = PackedOfThread<S>();
-  (p.transpose_a ? kernels.pack_transposed : kernels.pack)(rows, depth, p.a_at(begin, first), p.lda,
-                                                           packed.a);
+  const size_t most = kernels.most_columns;
   GemmColumns<S> columns = {};
   columns.rows = rows;
   columns.depth = depth;
-  columns.packed_a = packed.a;
+  if (p.reads_a_where_it_lies() && rows % kernels.panel_rows == 0) {
+    columns.a = p.a_at(begin, first);
+    columns.a_next_panel = kernels.panel_rows;
+    columns.a_next_k = p.lda;
+  } else {
+    (p.transpose_a ? kernels.pack_transposed : kernels.pack)(rows, depth, p.a_at(begin, first),
+                                                             p.lda, packed.a);
+    columns.a = packed.a;
+    columns.a_next_panel = depth * kernels.panel_rows;
+    columns.a_next_k = kernels.panel_rows;
+  }
   columns.alpha = p.alpha;
   columns.c_next_j = p.ldc;
   size_t group = 0, groups = 0;  // of those that are packed together
   for (size_t j = 0; j < p.n; j += columns.columns) {
     const size_t left = p.n - j;
-    const size_t width = GroupWidth(left);
+    const size_t width = GroupWidth(left, most);
     columns.columns = std::min(width, left);
     columns.c = p.c + begin + j * p.ldc;
     if (first == 0) {
@@ -146,16 +164,16 @@ void MultiplyBlock(const Product<S>& p, size_t begin, size_t rows, size_t first,
     if (p.transpose_b || columns.columns < width) {
       if (++group >= groups) {
         group = 0;
-        groups = p.transpose_b ? PackGroups(columns, left, packed.b) : 0;
-        if (groups == 0) {
-          (width == 4 ? PackColumns<S, 4> : PackColumns<S, kMaxColumns>)(columns, packed.b);
-        }
+        groups = !p.transpose_b ? 0
+                 : most == 8    ? PackGroups<S, 8>(columns, left, packed.b)
+                                : PackGroups<S, 6>(columns, left, packed.b);
+        if (groups == 0) PackColumns(columns, width, packed.b);
       }
       columns.b = packed.b + group * kGroup;
       columns.b_next_k = width;
       columns.b_next_j = 1;
     }
-    (width == 4 ? kernels.four_columns : kernels.six_columns)(columns);
+    (width == 4 ? kernels.multiply_four : kernels.multiply_most)(columns);
   }
 }
 
@@ -175,9 +193,13 @@ void Multiply(const Product<S>& p) {
   const size_t panel = GetKernels<S>().gemm.panel_rows;
   const size_t max_rows = kBlockBytes / sizeof(S) / depth / panel * panel;
   const size_t rows = CeilDiv(CeilDiv(p.m, CeilDiv(p.m, max_rows)), panel) * panel;
-  for (size_t i = 0; i < p.m; i += rows) {
+  // Panels that are not full are packed, by themselves where the others need not be.
+  const size_t full = p.reads_a_where_it_lies() ? p.m / panel * panel : 0;
+  size_t count = 0;
+  for (size_t i = 0; i < p.m; i += count) {
+    count = std::min(rows, (i < full ? full : p.m) - i);
     for (size_t first = 0; first < p.k; first += depth) {
-      MultiplyBlock(p, i, std::min(rows, p.m - i), first, std::min(depth, p.k - first));
+      MultiplyBlock(p, i, count, first, std::min(depth, p.k - first));
     }
   }
 }
@@ -201,7 +223,8 @@ void MultiplyInTiles(const Product<S>& p) {
           ? 1
           : std::clamp<size_t>(width / kMinTileWidth, 1, static_cast<size_t>(ThreadsOfScope()));
   // Of whole panels or groups of columns.
-  const size_t whole = cut_rows ? GetKernels<S>().gemm.panel_rows : kMaxColumns;
+  const GemmKernels<S>& kernels = GetKernels<S>().gemm;
+  const size_t whole = cut_rows ? kernels.panel_rows : kernels.most_columns;
   const size_t tile = CeilDiv(CeilDiv(width, num_tiles), whole) * whole;
   ParallelFor(CeilDiv(width, tile), [&](size_t t) {
     const size_t begin = t * tile;

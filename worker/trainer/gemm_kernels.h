@@ -1,8 +1,8 @@
 // The inner loops of the matrix product, in the units that gemm.cc cuts it into.
 //
-// A is packed: its rows stand in panels of `panel_rows` rows, and a panel holds, for
-// each k in turn, the numbers of its rows (missing rows are zeros). The loops keep a
-// tile of C, of a panel's rows and six (or four) columns, in registers.
+// The rows of A stand in panels of `panel_rows` rows: where A lies, or packed, so that a panel
+// holds, for each k in turn, the numbers of its rows (missing rows are zeros). The loops keep a
+// tile of C, of a panel's rows and some columns, in registers.
 #pragma once
 
 #include <stddef.h>
@@ -15,7 +15,9 @@ template <class S>
 struct GemmColumns {
   size_t rows, depth;  // at least 1
   size_t columns;      // that are stored: at most those of the loop
-  const S* packed_a;
+  // a(i, k) of panel q = a[q a_next_panel + k a_next_k + i]: all rows of the panel are read.
+  const S* a;
+  size_t a_next_panel, a_next_k;
   // b(k, j) = b[k b_next_k + j b_next_j], for all columns of the loop.
   const S* b;
   size_t b_next_k, b_next_j;
@@ -30,8 +32,10 @@ struct GemmColumns {
 template <class S>
 struct GemmKernels {
   size_t panel_rows;
-  void (*six_columns)(const GemmColumns<S>& columns);
-  void (*four_columns)(const GemmColumns<S>& columns);
+  // As many columns as the registers hold beside a panel, 6 or 8; and four.
+  size_t most_columns;
+  void (*multiply_most)(const GemmColumns<S>& columns);
+  void (*multiply_four)(const GemmColumns<S>& columns);
   // Packs a(i, k) = a[i + k stride], or a[k + i stride].
   void (*pack)(size_t rows, size_t depth, const S* a, size_t stride, S* packed);
   void (*pack_transposed)(size_t rows, size_t depth, const S* a, size_t stride, S* packed);

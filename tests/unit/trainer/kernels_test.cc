@@ -77,7 +77,12 @@ TYPED_TEST(KernelsTest, TilesOfAProductAgreeWithThreeLoops) {
           std::vector<S> packed(panels * gemm.panel_rows * depth, S{99});
           (transposed ? gemm.pack_transposed : gemm.pack)(rows, depth, a.data(), stride,
                                                           packed.data());
-          for (const size_t width : {size_t{4}, size_t{6}}) {
+          // Whole panels may also be read where they lie.
+          const bool can_lie = !transposed && rows % gemm.panel_rows == 0;
+          for (const auto& [width, lies] : {std::pair(size_t{4}, false),
+                                            {gemm.most_columns, false},
+                                            {size_t{4}, can_lie},
+                                            {gemm.most_columns, can_lie}}) {
             const std::vector<S> b = integers(depth * width);
             const std::vector<S> add = integers(rows * width);
             for (size_t columns = 1; columns <= width; ++columns) {
@@ -86,7 +91,9 @@ TYPED_TEST(KernelsTest, TilesOfAProductAgreeWithThreeLoops) {
               product.rows = rows;
               product.depth = depth;
               product.columns = columns;
-              product.packed_a = packed.data();
+              product.a = lies ? a.data() : packed.data();
+              product.a_next_panel = gemm.panel_rows * (lies ? 1 : depth);
+              product.a_next_k = lies ? stride : gemm.panel_rows;
               product.b = b.data();
               product.b_next_k = 1;
               product.b_next_j = depth;
@@ -96,7 +103,7 @@ TYPED_TEST(KernelsTest, TilesOfAProductAgreeWithThreeLoops) {
               product.add_next_j = rows;
               product.c = c.data();
               product.c_next_j = rows;
-              (width == 4 ? gemm.four_columns : gemm.six_columns)(product);
+              (width == 4 ? gemm.multiply_four : gemm.multiply_most)(product);
               for (size_t j = 0; j < width; ++j) {
                 for (size_t i = 0; i < rows; ++i) {
                   S expected = 3 * add[i + j * rows];

@@ -40,8 +40,9 @@ TYPED_TEST(GemmTest, AgreesWithThreeLoops) {
   using S = TypeParam;
   const struct {
     Index m, n, k;
-  } kShapes[] = {{1, 1, 1}, {3, 5, 7},     {10, 128, 64}, {300, 17, 900}, {130, 400, 128},
-                 {4, 4, 0}, {33, 11, 321}, {1100, 8, 2},  {2, 1100, 640}, {17, 9, 1281}};
+  } kShapes[] = {{1, 1, 1},       {3, 5, 7},     {10, 128, 64}, {300, 17, 900},
+                 {130, 400, 128}, {4, 4, 0},     {33, 11, 321}, {1100, 8, 2},
+                 {2, 1100, 640},  {17, 9, 1281}, {1024, 12, 33}};
   uint64_t key = 0;
   for (const auto& shape : kShapes) {
     for (const Transpose ta : {Transpose::kNo, Transpose::kYes}) {
