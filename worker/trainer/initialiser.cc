@@ -12,7 +12,7 @@ namespace {
 Matrix<double> NormalMatrix(Index rows, Index cols, uint64_t key) {
   Matrix<double> draws(rows, cols);
   GetKernels<double>().gaussian(static_cast<size_t>(draws.size()), key, /*step=*/0, /*layer=*/0,
-                                /*first_block=*/0, draws.data());
+                                /*first_block=*/0, /*sigma=*/1, draws.data());
   return draws;
 }
 

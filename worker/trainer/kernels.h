@@ -75,18 +75,19 @@ struct Kernels {
   void (*max_pool)(const PoolWindows& windows, const S* map, int32_t first, S* scratch,
                    int32_t* where, S* pooled);
 
+  // Steps of the optimisers, which say whether the gradient is finite: whether there is no infinity
+  // and no NaN in it.
   // theta <- theta - lr (grad + wd theta), with the momentum buffer b (may be null).
-  void (*sgd)(size_t n, S lr, S momentum, S weight_decay, const S* gradient, S* buffer, S* theta);
-  void (*adam)(size_t n, const AdamStep<S>& step, const S* gradient, S* m, S* v, S* theta);
-
+  bool (*sgd)(size_t n, S lr, S momentum, S weight_decay, const S* gradient, S* buffer, S* theta);
+  bool (*adam)(size_t n, const AdamStep<S>& step, const S* gradient, S* m, S* v, S* theta);
   // The running mean `m` of the gradient is null if it is not taken off.
-  void (*rmsprop)(size_t n, const RmsPropStep<S>& step, const S* gradient, S* m, S* v, S* theta);
+  bool (*rmsprop)(size_t n, const RmsPropStep<S>& step, const S* gradient, S* m, S* v, S* theta);
 
   // Standard normal draws from Philox4x32-10: `block` counts in fours, and block k
   // of (key, step, layer) gives out[0..3] for counter {k, layer, step low, step high}
-  // by two Box-Muller pairs.
+  // by two Box-Muller pairs. All are times sigma.
   void (*gaussian)(size_t n, uint64_t key, uint64_t step, uint32_t layer, uint32_t first_block,
-                   S* out);
+                   S sigma, S* out);
 
   GemmKernels<S> gemm;
 };

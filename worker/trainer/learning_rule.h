@@ -26,13 +26,13 @@
 
 namespace tpsweep::trainer {
 
-// Standard normal draws.
+// Normal draws.
 template <class S>
 class NoiseSource {
  public:
   virtual ~NoiseSource() = default;
-  // Fills `out` (n_layer, B) with the noise that corrupts h[layer].
-  virtual void Fill(int layer, MatrixRef<S> out) = 0;
+  // Fills `out` (n_layer, B) with the noise sigma xi, xi ~ N(0, 1), that corrupts h[layer].
+  virtual void Fill(int layer, S sigma, MatrixRef<S> out) = 0;
 };
 
 template <class S>

@@ -8,7 +8,7 @@
 
 namespace tpsweep::trainer {
 
-// Standard normal numbers that are a pure function of (key, step, layer,
+// Normal numbers that are a pure function of (key, step, layer,
 // position): nothing to save in a checkpoint but the step. The same numbers, up
 // to rounding, in float and double.
 template <class S>
@@ -17,7 +17,7 @@ class CounterNoise final : public NoiseSource<S> {
   explicit CounterNoise(uint64_t key) : key_(key) {}
   // Call before every feedback update, with a number that is never used twice.
   void set_step(uint64_t step) { step_ = step; }
-  void Fill(int layer, MatrixRef<S> out) override;
+  void Fill(int layer, S sigma, MatrixRef<S> out) override;
 
  private:
   uint64_t key_;

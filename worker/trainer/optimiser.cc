@@ -86,11 +86,7 @@ const Parameter<S>* Optimiser<S>::Step(absl::Span<Parameter<S>> parameters) {
     std::atomic<bool> is_finite = true;
     const auto step_shards = [&](auto step_shard) {
       ForShards(static_cast<size_t>(parameter.value.size()), [&](size_t begin, size_t end) {
-        if (!kernels.is_finite(end - begin, gradient + begin)) {
-          is_finite = false;
-        } else {
-          step_shard(begin, end);
-        }
+        if (!step_shard(begin, end)) is_finite = false;
       });
     };
     if (spec_.has_adam()) {
@@ -111,7 +107,8 @@ const Parameter<S>* Optimiser<S>::Step(absl::Span<Parameter<S>> parameters) {
       S* m = moment(slot.first_state);
       S* v = moment(slot.first_state + 1);
       step_shards([&](size_t begin, size_t end) {
-        kernels.adam(end - begin, step, gradient + begin, m + begin, v + begin, theta + begin);
+        return kernels.adam(end - begin, step, gradient + begin, m + begin, v + begin,
+                            theta + begin);
       });
     } else if (spec_.has_rmsprop()) {
       const double alpha = spec_.rmsprop().alpha();
@@ -123,15 +120,16 @@ const Parameter<S>* Optimiser<S>::Step(absl::Span<Parameter<S>> parameters) {
       S* v = moment(slot.first_state);
       S* m = spec_.rmsprop().centred() ? moment(slot.first_state + 1) : nullptr;
       step_shards([&](size_t begin, size_t end) {
-        kernels.rmsprop(end - begin, step, gradient + begin, m == nullptr ? nullptr : m + begin,
-                        v + begin, theta + begin);
+        return kernels.rmsprop(end - begin, step, gradient + begin,
+                               m == nullptr ? nullptr : m + begin, v + begin, theta + begin);
       });
     } else {
       const double momentum = spec_.sgd().momentum();
       S* buffer = momentum == 0 ? nullptr : moment(slot.first_state);
       step_shards([&](size_t begin, size_t end) {
-        kernels.sgd(end - begin, static_cast<S>(slot.lr), static_cast<S>(momentum), decay,
-                    gradient + begin, buffer == nullptr ? nullptr : buffer + begin, theta + begin);
+        return kernels.sgd(end - begin, static_cast<S>(slot.lr), static_cast<S>(momentum), decay,
+                           gradient + begin, buffer == nullptr ? nullptr : buffer + begin,
+                           theta + begin);
       });
     }
     if (!is_finite) return &parameter;

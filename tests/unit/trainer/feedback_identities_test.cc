@@ -48,10 +48,10 @@ double LargestOf(const Matrix<double>& a) { return a.cwiseAbs().maxCoeff(); }
 // gradient is its own expectation. Needs a batch of at least the width of the layer.
 class WhiteNoise final : public NoiseSource<double> {
  public:
-  void Fill(int, MatrixRef<double> out) override {
+  void Fill(int, double sigma, MatrixRef<double> out) override {
     ASSERT_GE(out.cols(), out.rows());
     out.setZero();
-    out.diagonal().setConstant(std::sqrt(static_cast<double>(out.cols())));
+    out.diagonal().setConstant(sigma * std::sqrt(static_cast<double>(out.cols())));
   }
 };
 
@@ -138,7 +138,7 @@ TEST(FeedbackIdentities, I6TheControlLearnsARegression) {
     Forward(trainee);
     for (int i = 1; i < trainee.network.num_layers(); ++i) {
       Matrix<double> xi(trainee.network.size(i), kWideBatch);
-      trainee.noise.Fill(i, xi);
+      trainee.noise.Fill(i, 1, xi);
       const Matrix<double> h =
           trainee.pass.h[static_cast<size_t>(i)] + spec.ddtp_control().sigma() * xi;
       const Matrix<double> a = Jacobian(trainee, i) * h;  // biases are 0
@@ -164,7 +164,7 @@ TEST(FeedbackIdentities, I6PlainDtpLearnsAnInverseWeightedByTheActivities) {
     for (int k = 2; k <= trainee.network.num_layers(); ++k) {
       const Matrix<double>& w = trainee.network.weight(k).value;
       Matrix<double> xi(w.cols(), kWideBatch);
-      trainee.noise.Fill(k - 1, xi);
+      trainee.noise.Fill(k - 1, 1, xi);
       const Matrix<double> h = trainee.pass.h[static_cast<size_t>(k) - 1] + spec.dtp().sigma() * xi;
       const Matrix<double> c = h * h.transpose() / static_cast<double>(kWideBatch);
       Matrix<double>& q = Find(trainee, absl::StrCat("Q", k)).value;

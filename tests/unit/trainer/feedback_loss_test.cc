@@ -37,7 +37,7 @@ Trainee<double> Trained(const v1::TrainingSpec& spec, std::vector<Index> sizes =
 Matrix<double> Xi(Trainee<double>& trainee, int layer) {
   Matrix<double> xi(trainee.network.size(layer), kBatch);
   trainee.noise.set_step(0);
-  trainee.noise.Fill(layer, xi);
+  trainee.noise.Fill(layer, 1, xi);
   return xi;
 }
 
@@ -101,7 +101,7 @@ TEST(FeedbackLoss, OfDtpIsTheReconstructionLoss) {
       const Matrix<double>& h = trainee.pass.h[static_cast<size_t>(k) - 1];
       Matrix<double> xi(h.rows(), h.cols());
       trainee.noise.set_step(0);
-      trainee.noise.Fill(k - 1, xi);
+      trainee.noise.Fill(k - 1, 1, xi);
       const Matrix<double> corrupted = h + sigma * xi;
       Matrix<double> f = trainee.network.weight(k).value * corrupted;
       if (k < 3) f = f.array().tanh();
@@ -130,7 +130,7 @@ TEST(FeedbackLoss, OfDdtpLinearIsTheDifferenceReconstructionLoss) {
     const Matrix<double>& h = trainee.pass.h[static_cast<size_t>(i)];
     Matrix<double> xi(h.rows(), h.cols());
     trainee.noise.set_step(0);
-    trainee.noise.Fill(i, xi);
+    trainee.noise.Fill(i, 1, xi);
     Matrix<double> activity = h + sigma * xi;
     if (i == 1) activity = (trainee.network.weight(2).value * activity).array().tanh().matrix();
     const Matrix<double> phi = trainee.network.weight(3).value * activity;  // biases are 0

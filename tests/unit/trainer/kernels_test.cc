@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/random.h"
 
 namespace tpsweep::trainer {
@@ -177,16 +178,30 @@ TYPED_TEST(KernelsTest, OneNumberThatIsNotFiniteIsFoundAnywhere) {
   using S = TypeParam;
   using Limits = std::numeric_limits<S>;
   for (const Kernels<S>* kernels : Tables<S>()) {
+    const auto all_find = [kernels](const std::vector<S>& gradient, bool is_finite) {
+      const size_t n = gradient.size();
+      const S* g = gradient.data();
+      std::vector<S> theta(n), m(n), v(n);
+      EXPECT_EQ(kernels->is_finite(n, g), is_finite);
+      const AdamStep<S> adam = {};
+      const RmsPropStep<S> rmsprop = {};
+      EXPECT_EQ(kernels->adam(n, adam, g, m.data(), v.data(), theta.data()), is_finite);
+      for (S* mean : {m.data(), static_cast<S*>(nullptr)}) {
+        EXPECT_EQ(kernels->sgd(n, 0, 0, 0, g, mean, theta.data()), is_finite);
+        EXPECT_EQ(kernels->rmsprop(n, rmsprop, g, mean, v.data(), theta.data()), is_finite);
+      }
+    };
     std::vector<S> x(67, Limits::max());
     x[3] = Limits::lowest();
     x[4] = Limits::denorm_min();
-    EXPECT_TRUE(kernels->is_finite(x.size(), x.data()));
-    EXPECT_TRUE(kernels->is_finite(0, nullptr));
+    all_find(x, true);
+    all_find({}, true);
     for (S& value : x) {
       for (const S bad : {Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN(),
                           -Limits::quiet_NaN(), Limits::signaling_NaN()}) {
+        SCOPED_TRACE(absl::StrCat(&value - x.data(), ": ", bad));
         const S good = std::exchange(value, bad);
-        EXPECT_FALSE(kernels->is_finite(x.size(), x.data())) << &value - x.data();
+        all_find(x, false);
         value = good;
       }
     }
@@ -396,7 +411,7 @@ TYPED_TEST(KernelsTest, GaussiansAreBoxMullerOfPhilox) {
   const double tolerance = sizeof(S) == 4 ? 2e-6 : 1e-14;
   for (const Kernels<S>* kernels : Tables<S>()) {
     std::vector<S> draws(kCount);
-    kernels->gaussian(kCount, kKey, kStep, 4, 0, draws.data());
+    kernels->gaussian(kCount, kKey, kStep, 4, 0, 1, draws.data());
     double worst = 0;
     for (size_t i = 0; i < kCount; ++i) {
       worst = std::max(worst, std::abs(static_cast<double>(draws[i]) - reference[i]));
@@ -404,8 +419,10 @@ TYPED_TEST(KernelsTest, GaussiansAreBoxMullerOfPhilox) {
     EXPECT_LT(worst, tolerance);
     // A part of the stream is the same wherever it starts.
     std::vector<S> part(101);
-    kernels->gaussian(part.size(), kKey, kStep, 4, 250, part.data());
+    kernels->gaussian(part.size(), kKey, kStep, 4, 250, 1, part.data());
     for (size_t i = 0; i < part.size(); ++i) EXPECT_EQ(part[i], draws[1000 + i]) << i;
+    kernels->gaussian(part.size(), kKey, kStep, 4, 250, S{0.25}, part.data());
+    for (size_t i = 0; i < part.size(); ++i) EXPECT_EQ(part[i], S{0.25} * draws[1000 + i]) << i;
   }
 }
 
@@ -413,7 +430,7 @@ TYPED_TEST(KernelsTest, GaussiansHaveTheMomentsOfTheStandardNormal) {
   using S = TypeParam;
   constexpr size_t kCount = 1000000;
   std::vector<S> draws(kCount);
-  GetKernels<S>().gaussian(kCount, 99, 1, 1, 0, draws.data());
+  GetKernels<S>().gaussian(kCount, 99, 1, 1, 0, 1, draws.data());
   double mean = 0, variance = 0, fourth = 0;
   for (const S draw : draws) {
     const double square = static_cast<double>(draw) * static_cast<double>(draw);

@@ -12,7 +12,7 @@ Matrix<double> Draw(uint64_t key, uint64_t step, int layer, Index rows = 300, In
   CounterNoise<double> noise(key);
   noise.set_step(step);
   Matrix<double> out(rows, cols);
-  noise.Fill(layer, out);
+  noise.Fill(layer, 1, out);
   return out;
 }
 
@@ -39,7 +39,7 @@ TEST(NoiseTest, FloatDrawsAreTheDoubleOnesRounded) {
   CounterNoise<float> noise(1);
   noise.set_step(2);
   Matrix<float> out(300, 200);
-  noise.Fill(3, out);
+  noise.Fill(3, 1, out);
   EXPECT_LT((out.cast<double>() - Draw(1, 2, 3)).cwiseAbs().maxCoeff(), 2e-6);
 }
 

@@ -31,7 +31,7 @@ class RecordedNoise final : public NoiseSource<S> {
   RecordedNoise(const SafetensorsFile& file, std::string prefix)
       : file_(file), prefix_(std::move(prefix)) {}
 
-  void Fill(int layer, MatrixRef<S> out) override {
+  void Fill(int layer, S sigma, MatrixRef<S> out) override {
     const std::string name = absl::StrCat(prefix_, "noise/", layer);
     auto draws = SamplesOf(file_, name, out.rows());
     if (draws.ok() && draws->cols() != out.cols()) {
@@ -43,7 +43,7 @@ class RecordedNoise final : public NoiseSource<S> {
       out.setZero();
       return;
     }
-    out = draws->template cast<S>();
+    out = sigma * draws->template cast<S>();
   }
 
   const absl::Status& status() const { return status_; }

@@ -22,8 +22,7 @@ void CorruptedPasses<S>::Run(const Network<S>& network, const Pass<S>& pass, dou
       MatrixRef<S> passing = activity.leftCols((l - 1) * batch);
       network.ForwardLayer(l, activity_[at - 1], passing, passing);
     }
-    noise.Fill(l, sigma_xi);
-    Scale<S>(static_cast<S>(sigma), sigma_xi, sigma_xi);
+    noise.Fill(l, static_cast<S>(sigma), sigma_xi);
     Add<S>(pass.h[at], sigma_xi, activity.rightCols(batch));
   }
   ends_.resize(network.size(num_layers), (num_layers - 1) * batch);

@@ -56,8 +56,7 @@ class Dtp final : public LearningRule<S> {
         scratch->resize(h.rows(), h.cols());
       }
       s.f.resize(network.size(k), h.cols());
-      noise.Fill(k - 1, s.corrupted);
-      Scale<S>(static_cast<S>(sigma_), s.corrupted, s.corrupted);
+      noise.Fill(k - 1, static_cast<S>(sigma_), s.corrupted);
       Add<S>(h, s.corrupted, s.corrupted);
       network.ForwardLayer(k, s.corrupted, s.f, s.f);
       chain_.Evaluate(k, s.f, s.z, s.g);

@@ -118,6 +118,9 @@ void Batches<S>::Gather(const Samples& samples, absl::Span<const int32_t> indice
         ParallelFor(static_cast<size_t>((size + kColumns - 1) / kColumns), [&](size_t piece) {
           const Index begin = static_cast<Index>(piece) * kColumns;
           const Index end = std::min(size, begin + kColumns);
+          for (Index column = begin; column < std::min(end, begin + kAhead); ++column) {
+            Prefetch(sample(column), width);
+          }
           for (Index column = begin; column < end; ++column) {
             if (column + kAhead < end) Prefetch(sample(column + kAhead), width);
             Convert(sample(column), width, batch.x.col(column).data());
