@@ -29,7 +29,7 @@ struct Row {
   const char* what;
   const char* preset;
   v1::Precision precision;
-  int64_t batches;  // of a repetition
+  int64_t batches;  // of a repetition: so many that the end of an epoch does not count
   double bound;     // what the project allows itself
   std::function<void(v1::TrainingSpec&)> change = {};
 };
@@ -47,17 +47,17 @@ std::vector<Row> Rows() {
       rows.push_back({what, preset, precision, 150, bound});
     }
   }
-  rows.push_back({"bp, 3072-3x1024-10", "cifar10_BP", v1::PRECISION_FLOAT32, 40, 1.35});
+  rows.push_back({"bp, 3072-3x1024-10", "cifar10_BP", v1::PRECISION_FLOAT32, 100, 1.35});
   rows.push_back(
-      {"ddtp_linear, 3072-3x1024-10", "cifar10_DDTPlinear", v1::PRECISION_FLOAT32, 40, 1.35});
+      {"ddtp_linear, 3072-3x1024-10", "cifar10_DDTPlinear", v1::PRECISION_FLOAT32, 100, 1.35});
   rows.push_back({"ddtp_linear, 784-5x64-10", "fashion_mnist_DDTPlinear", v1::PRECISION_FLOAT32,
                   300, 2.0, [](v1::TrainingSpec& spec) {
                     for (auto& width : *spec.mutable_network()->mutable_hidden()) width = 64;
                   }});
-  rows.push_back({"bp, CIFAR-10 CNN", "cifar10_BPConv", v1::PRECISION_FLOAT32, 3, 2.0});
-  rows.push_back({"ddtp_linear, CIFAR-10 CNN", "cifar10_DDTPConv", v1::PRECISION_FLOAT32, 3, 2.0});
+  rows.push_back({"bp, CIFAR-10 CNN", "cifar10_BPConv", v1::PRECISION_FLOAT32, 6, 2.0});
+  rows.push_back({"ddtp_linear, CIFAR-10 CNN", "cifar10_DDTPConv", v1::PRECISION_FLOAT32, 6, 2.0});
   rows.push_back({"gait, 784-4x784, without regulariser", "gait_GAIT_square", v1::PRECISION_FLOAT64,
-                  6, 1.6, [](v1::TrainingSpec& spec) { spec.set_orthogonality(0); }});
+                  30, 1.6, [](v1::TrainingSpec& spec) { spec.set_orthogonality(0); }});
   return rows;
 }
 

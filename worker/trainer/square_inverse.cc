@@ -45,22 +45,48 @@ struct Lapack<double> {
   static constexpr auto kSolve = &dgetrs_;
 };
 
-// Columns of W that are eliminated together, and of x that are solved together.
-constexpr Index kBlock = 64;
+// Columns of W that LAPACK eliminates, and of triangles that BLAS solves: all between them, nearly
+// all of the work, is our own product.
+constexpr Index kColumns = 16;
+constexpr Index kTriangle = 32;
 
-// x <- T^-1 x, for a triangle T (n, n), n at most kBlock: lower with ones on its diagonal, or
-// upper. Tiles of columns, so that the bits do not depend on the number of threads.
+// About half of n, in whole panels.
+Index HalfOf(Index n, Index panel) { return (n / 2 + panel - 1) / panel * panel; }
+
+// x <- T^-1 x, for a triangle T (n, n): lower with ones on its diagonal, or upper. What else is in
+// T does not matter.
 template <class S>
 void SolveTriangle(CBLAS_UPLO which, const ConstMatrixRef<S>& t, MatrixRef<S> x) {
+  const Index n = t.rows();
+  if (n > kTriangle) {
+    const Index top = HalfOf(n, kTriangle);
+    const Index bottom = n - top;
+    MatrixRef<S> x_top = x.topRows(top);
+    MatrixRef<S> x_bottom = x.bottomRows(bottom);
+    if (which == CblasLower) {
+      SolveTriangle<S>(which, t.topLeftCorner(top, top), x_top);
+      Gemm<S>(Transpose::kNo, t.bottomLeftCorner(bottom, top), Transpose::kNo, x_top, -1, 1,
+              x_bottom);
+      SolveTriangle<S>(which, t.bottomRightCorner(bottom, bottom), x_bottom);
+    } else {
+      SolveTriangle<S>(which, t.bottomRightCorner(bottom, bottom), x_bottom);
+      Gemm<S>(Transpose::kNo, t.topRightCorner(top, bottom), Transpose::kNo, x_bottom, -1, 1,
+              x_top);
+      SolveTriangle<S>(which, t.topLeftCorner(top, top), x_top);
+    }
+    return;
+  }
   const CBLAS_DIAG diagonal = which == CblasLower ? CblasUnit : CblasNonUnit;
   const auto solve = [&](auto trsm, Index begin, Index count) {
-    trsm(CblasColMajor, CblasLeft, which, CblasNoTrans, diagonal, static_cast<int>(t.rows()),
+    trsm(CblasColMajor, CblasLeft, which, CblasNoTrans, diagonal, static_cast<int>(n),
          static_cast<int>(count), S{1}, t.data(), static_cast<int>(t.outerStride()),
          x.data() + begin * x.outerStride(), static_cast<int>(x.outerStride()));
   };
-  ParallelFor(static_cast<size_t>((x.cols() + kBlock - 1) / kBlock), [&](size_t tile) {
-    const Index begin = static_cast<Index>(tile) * kBlock;
-    const Index count = std::min(kBlock, x.cols() - begin);
+  // Tiles of columns, so that the bits do not depend on the number of threads.
+  constexpr Index kTile = 64;
+  ParallelFor(static_cast<size_t>((x.cols() + kTile - 1) / kTile), [&](size_t tile) {
+    const Index begin = static_cast<Index>(tile) * kTile;
+    const Index count = std::min(kTile, x.cols() - begin);
     if constexpr (std::is_same_v<S, float>) {
       solve(cblas_strsm, begin, count);
     } else {
@@ -69,41 +95,41 @@ void SolveTriangle(CBLAS_UPLO which, const ConstMatrixRef<S>& t, MatrixRef<S> x)
   });
 }
 
-// Row first + i of x changes places with row pivots[first + i] - 1, for one i after another.
+// Row i of x changes places with row pivots[i] - 1, for one i after another.
 template <class S>
-void SwapRows(absl::Span<const int> pivots, Index first, MatrixRef<S> x) {
+void SwapRows(absl::Span<const int> pivots, MatrixRef<S> x) {
   for (Index j = 0; j < x.cols(); ++j) {
     S* column = x.data() + j * x.outerStride();
-    for (size_t i = 0; i < pivots.size(); ++i) {
-      std::swap(column[first + static_cast<Index>(i)], column[pivots[i] - 1]);
-    }
+    for (size_t i = 0; i < pivots.size(); ++i) std::swap(column[i], column[pivots[i] - 1]);
   }
 }
 
-// W = P L U in place: blocks of columns by LAPACK, and what is right of them by our product,
-// which nearly all of the work is. False: a pivot is zero.
+// W = P L U in place, for some columns of a matrix and the rows from the first pivot on: the left
+// half, what it takes off the right one, the right half. False: a pivot is zero.
 template <class S>
-bool FactoriseInBlocks(Matrix<S>& w, std::vector<int>& pivots) {
-  const Index n = w.rows();
-  for (Index k = 0; k < n; k += kBlock) {
-    const int rows = static_cast<int>(n - k);
-    const int width = static_cast<int>(std::min(kBlock, n - k));
-    const int stride = static_cast<int>(n);
-    int* const own = pivots.data() + k;
+bool FactoriseColumns(MatrixRef<S> w, absl::Span<int> pivots) {
+  if (w.cols() <= kColumns) {
+    const int rows = static_cast<int>(w.rows());
+    const int width = static_cast<int>(w.cols());
+    const int stride = static_cast<int>(w.outerStride());
     int info = 0;
-    Lapack<S>::kFactorise(&rows, &width, w.data() + k + k * n, &stride, own, &info);
-    if (info != 0) return false;
-    for (int i = 0; i < width; ++i) own[i] += static_cast<int>(k);
-    const absl::Span<const int> swaps(own, static_cast<size_t>(width));
-    const Index after = k + width;
-    const Index left = n - after;
-    SwapRows<S>(swaps, k, w.leftCols(k));
-    SwapRows<S>(swaps, k, w.rightCols(left));
-    if (left == 0) break;
-    SolveTriangle<S>(CblasLower, w.block(k, k, width, width), w.block(k, after, width, left));
-    Gemm<S>(Transpose::kNo, w.block(after, k, left, width), Transpose::kNo,
-            w.block(k, after, width, left), -1, 1, w.block(after, after, left, left));
+    Lapack<S>::kFactorise(&rows, &width, w.data(), &stride, pivots.data(), &info);
+    return info == 0;
   }
+  const Index width = HalfOf(w.cols(), kColumns);
+  const Index below = w.rows() - width;
+  const absl::Span<int> left_pivots = pivots.first(static_cast<size_t>(width));
+  const absl::Span<int> right_pivots = pivots.subspan(static_cast<size_t>(width));
+  MatrixRef<S> left = w.leftCols(width);
+  MatrixRef<S> right = w.rightCols(w.cols() - width);
+  if (!FactoriseColumns<S>(left, left_pivots)) return false;
+  SwapRows<S>(left_pivots, right);
+  SolveTriangle<S>(CblasLower, left.topRows(width), right.topRows(width));
+  Gemm<S>(Transpose::kNo, left.bottomRows(below), Transpose::kNo, right.topRows(width), -1, 1,
+          right.bottomRows(below));
+  if (!FactoriseColumns<S>(right.bottomRows(below), right_pivots)) return false;
+  SwapRows<S>(right_pivots, left.bottomRows(below));
+  for (int& pivot : right_pivots) pivot += static_cast<int>(width);
   return true;
 }
 
@@ -148,16 +174,17 @@ S EstimateNormOfInverse(const Matrix<S>& factors, const std::vector<int>& pivots
 template <class S>
 void SquareInverse<S>::Factorise(const ConstMatrixRef<S>& w) {
   reciprocal_condition_ = 0;
-  factors_ = w;
+  factors_.resize(w.rows(), w.cols());
   pivots_.resize(static_cast<size_t>(w.rows()));
   S norm = 0;
-  for (Index j = 0; j < factors_.cols(); ++j) {
-    const S of_column = factors_.col(j).cwiseAbs().sum();
+  for (Index j = 0; j < w.cols(); ++j) {
+    factors_.col(j) = w.col(j);
+    const S of_column = factors_.col(j).template lpNorm<1>();
     if (!std::isfinite(of_column)) return;
     norm = std::max(norm, of_column);
   }
   const int64_t counted = MultiplyAddsOfThread();
-  const bool has_factors = FactoriseInBlocks(factors_, pivots_);
+  const bool has_factors = FactoriseColumns<S>(factors_, absl::MakeSpan(pivots_));
   CountMultiplyAdds(w.size() * w.rows() / 3 - (MultiplyAddsOfThread() - counted));
   if (!has_factors) return;
   reciprocal_condition_ = 1 / static_cast<double>(norm) /
@@ -171,23 +198,10 @@ bool SquareInverse<S>::is_singular() const {
 
 template <class S>
 void SquareInverse<S>::Solve(MatrixRef<S> x) const {
-  const Index n = factors_.rows();
   const int64_t counted = MultiplyAddsOfThread();
-  SwapRows<S>(pivots_, 0, x);
-  // Down through L, then up through U: each block of x is solved for, and taken off the rest.
-  for (Index k = 0; k < n; k += kBlock) {
-    const Index width = std::min(kBlock, n - k);
-    const Index left = n - k - width;
-    SolveTriangle<S>(CblasLower, factors_.block(k, k, width, width), x.middleRows(k, width));
-    Gemm<S>(Transpose::kNo, factors_.block(k + width, k, left, width), Transpose::kNo,
-            x.middleRows(k, width), -1, 1, x.bottomRows(left));
-  }
-  for (Index k = (n - 1) / kBlock * kBlock; k >= 0; k -= kBlock) {
-    const Index width = std::min(kBlock, n - k);
-    SolveTriangle<S>(CblasUpper, factors_.block(k, k, width, width), x.middleRows(k, width));
-    Gemm<S>(Transpose::kNo, factors_.block(0, k, k, width), Transpose::kNo, x.middleRows(k, width),
-            -1, 1, x.topRows(k));
-  }
+  SwapRows<S>(pivots_, x);
+  SolveTriangle<S>(CblasLower, factors_, x);
+  SolveTriangle<S>(CblasUpper, factors_, x);
   CountMultiplyAdds(factors_.size() * x.cols() - (MultiplyAddsOfThread() - counted));
 }
 

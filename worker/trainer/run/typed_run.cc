@@ -264,8 +264,8 @@ auto TypedRun<S>::FinishStep() -> Divergence {
   }
   if (const Parameter<S>* failed = forward_.Step(network_.parameters())) return NoStep(*failed);
   for (size_t i = 0; i < before.size(); ++i) {
-    const Matrix<S> change = network_.weight(static_cast<int>(i) + 1).value - before[i];
-    statistics_.update_norm[i] = Norm<S>(change);
+    Subtract<S>(network_.weight(static_cast<int>(i) + 1).value, before[i], before[i]);
+    statistics_.update_norm[i] = Norm<S>(before[i]);
   }
   schedule_.FinishBatch(position_);
   return std::nullopt;
