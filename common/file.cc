@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/failpoint.h"
+#include "common/huge_pages.h"
 #include "common/status_macros.h"
 
 namespace tpsweep {
@@ -61,7 +62,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": ", info.st_size, " bytes; at most ", max_bytes, " are read"));
   }
-  std::string bytes(static_cast<size_t>(info.st_size), '\0');
+  std::string bytes;
+  bytes.reserve(static_cast<size_t>(info.st_size));
+  AdviseHugePages(bytes.data(), bytes.capacity());
+  bytes.resize(static_cast<size_t>(info.st_size));
   size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t got = read(file.fd(), bytes.data() + done, bytes.size() - done);

@@ -38,22 +38,31 @@ absl::StatusOr<LeaseState> ReadLease(PostgresConnection& connection) {
 
 absl::StatusOr<LeaseState> TakeLease(PostgresConnection& connection, const std::string& holder,
                                      const std::string& address, absl::Duration patience) {
+  // now() is the same in all statements: who is not expired yet in the first is not in the last.
   const double seconds = absl::ToDoubleSeconds(patience);
-  TP_RETURN_IF_ERROR(
-      connection
-          .Run(PostgresQuery(
-                   "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity AS a, lease AS l"
-                   " WHERE l.renewed_at < clock_timestamp() - make_interval(secs => $1)"
-                   " AND a.application_name = $2 || l.holder AND a.datname = current_database()"
-                   " AND a.usename = current_user")
-                   .Bind(seconds)
-                   .Bind(WriterName("")))
-          .status());
+  const auto end_writers = [&](int64_t wait_milliseconds) {
+    return connection.Run(
+        PostgresQuery("SELECT pg_terminate_backend(a.pid, $3)"
+                      " FROM pg_stat_activity AS a, lease AS l"
+                      " WHERE l.renewed_at < now() - make_interval(secs => $1)"
+                      " AND a.application_name = $2 || l.holder AND a.datname = current_database()"
+                      " AND a.usename = current_user")
+            .Bind(seconds)
+            .Bind(WriterName(""))
+            .Bind(wait_milliseconds));
+  };
+  TP_ASSIGN_OR_RETURN(const PostgresResult told, end_writers(0));
+  if (told.rows() > 0)
+    TP_RETURN_IF_ERROR(end_writers(1000).status());  // for each, now that all know
+  // Not while somebody holds it all the same, who began to write just now: the next attempt
+  // ends that one too.
   TP_RETURN_IF_ERROR(
       connection
           .Run(PostgresQuery("UPDATE lease SET epoch = epoch + 1, holder = $1, address = $2,"
                              " renewed_at = clock_timestamp()"
-                             " WHERE renewed_at < clock_timestamp() - make_interval(secs => $3)")
+                             " WHERE epoch = (SELECT epoch FROM lease"
+                             "  WHERE renewed_at < now() - make_interval(secs => $3)"
+                             "  FOR UPDATE SKIP LOCKED)")
                    .Bind(holder)
                    .Bind(address)
                    .Bind(seconds))

@@ -151,6 +151,21 @@ TEST_F(LeadershipTest, NobodyWaitsForALeaderThatFrozeInTheMiddleOfAWrite) {
   EXPECT_THAT(store->LastRevision(), IsOkAndHolds(0));
 }
 
+TEST_F(LeadershipTest, WhoeverHoldsAnExpiredLeaseIsNotWaitedFor) {
+  {
+    Leadership old(Options(), Clock::Real());
+    ASSERT_THAT(old.Take(), IsOkAndHolds(true));
+  }
+  // As a writer that began between two statements of the one who takes over.
+  PostgresPool pool({.uri = uri_, .name = "other"}, PostgresPool::Access::kWrite, 1);
+  TP_ASSERT_OK_AND_ASSIGN(auto transaction, pool.Begin());
+  TP_ASSERT_OK(CheckLease(*transaction, 1));
+  Leadership next(Options(), Clock::Real());
+  EXPECT_THAT(next.Take(), IsOkAndHolds(false));
+  TP_ASSERT_OK(transaction->Execute("COMMIT"));
+  EXPECT_THAT(next.Take(), IsOkAndHolds(true));
+}
+
 TEST_F(LeadershipTest, AWriteUnderWayDoesNotKeepTheLeaderFromRenewing) {
   Leadership leader(Options(), Clock::Real());
   ASSERT_THAT(leader.Take(), IsOkAndHolds(true));

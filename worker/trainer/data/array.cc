@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/huge_pages.h"
 #include "common/status_macros.h"
 
 namespace tpsweep::trainer {
@@ -36,7 +37,10 @@ void ReverseBytes(T& value) {
 // Values that are kept as they are stored.
 template <class T>
 absl::StatusOr<Values> ReadAsTheyAre(ByteSource& source, bool is_big_endian, uint64_t count) {
-  std::vector<T> values(count);
+  std::vector<T> values;
+  values.reserve(count);
+  AdviseHugePages(values.data(), count * sizeof(T));
+  values.resize(count);
   TP_RETURN_IF_ERROR(source.Read("the values", values.data(), count * sizeof(T)));
   if constexpr (sizeof(T) > 1) {
     if (is_big_endian) std::for_each(values.begin(), values.end(), ReverseBytes<T>);

@@ -1,9 +1,10 @@
 #include "worker/trainer/data/byte_source.h"
 
-#include <zlib.h>
+#include <isa-l/igzip_lib.h>
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -33,38 +34,54 @@ class PlainSource final : public ByteSource {
   size_t size_;
 };
 
+absl::string_view ReasonOf(int isal_error) {
+  switch (isal_error) {
+    case ISAL_INVALID_BLOCK:
+      return "a deflate block is damaged";
+    case ISAL_INVALID_SYMBOL:
+      return "a symbol that deflate does not have";
+    case ISAL_INVALID_LOOKBACK:
+      return "a reference to before the beginning";
+    case ISAL_INCORRECT_CHECKSUM:
+      return "the checksum does not match";
+    case ISAL_UNSUPPORTED_METHOD:
+      return "not packed by deflate";
+    default:
+      return "the gzip data are damaged";
+  }
+}
+
 class GzipSource final : public ByteSource {
  public:
-  GzipSource(absl::string_view bytes, absl::string_view name) : ByteSource(name), bytes_(bytes) {
-    constexpr int kGzipOnly = 16;
-    inflateInit2(&stream_, MAX_WBITS + kGzipOnly);
+  GzipSource(absl::string_view bytes, absl::string_view name)
+      : ByteSource(name), bytes_(bytes), stream_(std::make_unique<inflate_state>()) {
+    isal_inflate_init(stream_.get());
+    stream_->crc_flag = ISAL_GZIP;
   }
-  ~GzipSource() override { inflateEnd(&stream_); }
 
   bool CouldHold(uint64_t size) const override { return size / kMaxDeflateRatio <= bytes_.size(); }
   uint64_t packed_size() const override { return bytes_.size(); }
 
  private:
   absl::StatusOr<size_t> ReadSome(void* out, size_t size) override {
-    constexpr size_t kChunk = size_t{1} << 30;  // zlib counts in 32 bits
+    constexpr size_t kChunk = size_t{1} << 30;  // sizes are counted in 32 bits
     size_t done = 0;
     while (done < size && !at_end_) {
       const size_t in = std::min(kChunk, bytes_.size() - taken_);
       const size_t room = std::min(kChunk, size - done);
-      stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes_.data() + taken_));
-      stream_.avail_in = static_cast<uInt>(in);
-      stream_.next_out = static_cast<Bytef*>(out) + done;
-      stream_.avail_out = static_cast<uInt>(room);
-      const int result = inflate(&stream_, Z_NO_FLUSH);
-      taken_ += in - stream_.avail_in;
-      done += room - stream_.avail_out;
-      if (result == Z_STREAM_END) {
+      stream_->next_in = reinterpret_cast<uint8_t*>(const_cast<char*>(bytes_.data() + taken_));
+      stream_->avail_in = static_cast<uint32_t>(in);
+      stream_->next_out = static_cast<uint8_t*>(out) + done;
+      stream_->avail_out = static_cast<uint32_t>(room);
+      const int result = isal_inflate(stream_.get());
+      taken_ += in - stream_->avail_in;
+      done += room - stream_->avail_out;
+      if (result < 0) return Error(ReasonOf(result));
+      if (stream_->block_state == ISAL_BLOCK_FINISH) {
         at_end_ = true;
         if (taken_ != bytes_.size()) return Error("bytes follow the end of the gzip data");
-      } else if (result == Z_BUF_ERROR) {
+      } else if (taken_ == bytes_.size() && stream_->avail_out > 0) {
         return Error("the gzip data are cut short");
-      } else if (result != Z_OK) {
-        return Error(stream_.msg != nullptr ? stream_.msg : "the gzip data are damaged");
       }
     }
     return done;
@@ -78,7 +95,7 @@ class GzipSource final : public ByteSource {
   absl::string_view bytes_;
   size_t taken_ = 0;
   bool at_end_ = false;
-  z_stream stream_{};
+  std::unique_ptr<inflate_state> stream_;
 };
 
 }  // namespace
