@@ -40,15 +40,15 @@ void VectorProduct(Transpose ta, Index m, Index k, double alpha, const double* a
 constexpr size_t kBlockBytes = size_t{256} << 10;
 constexpr size_t kMaxDepth = 320;
 constexpr size_t kMaxColumns = 8;
+// Where the next term lies so many bytes further, or a multiple of it, each puts the one before out
+// of the first-level cache: only then must rows of A and of a transposed B be packed.
+constexpr size_t kCacheWayBytes = 4096;
+// With more columns of C than these, packing A pays all the same.
+constexpr size_t kMaxUnpackedColumns = 256;
 // Columns of a transposed B are packed eight groups at a time: whole cache lines of its rows, which
 // would have left the cache before the next group came for its part of them.
 constexpr size_t kMaxGroups = 8;
 constexpr size_t kGroup = kMaxColumns * kMaxDepth;
-// Up to so many columns of C, packing a panel of A costs more than it makes faster,
-constexpr size_t kMaxUnpackedColumns = 256;
-// unless all terms lie so many bytes apart, or a multiple of it: then each puts the one before out
-// of the first-level cache.
-constexpr size_t kCacheWayBytes = 4096;
 
 // Kept by each thread, so that steps do not allocate.
 template <class S>
@@ -83,6 +83,9 @@ struct Product {
 
   bool reads_a_where_it_lies() const {
     return !transpose_a && n <= kMaxUnpackedColumns && lda * sizeof(S) % kCacheWayBytes != 0;
+  }
+  bool reads_b_where_it_lies() const {
+    return !transpose_b || ldb * sizeof(S) % kCacheWayBytes != 0;
   }
   const S* a_at(size_t i, size_t l) const { return a + (transpose_a ? l + i * lda : i + l * lda); }
   const S* b_at(size_t l, size_t j) const { return b + (transpose_b ? j + l * ldb : l + j * ldb); }
@@ -143,6 +146,7 @@ void MultiplyBlock(const Product<S>& p, size_t begin, size_t rows, size_t first,
   }
   columns.alpha = p.alpha;
   columns.c_next_j = p.ldc;
+  const bool lies = p.reads_b_where_it_lies();
   size_t group = 0, groups = 0;  // of those that are packed together
   for (size_t j = 0; j < p.n; j += columns.columns) {
     const size_t left = p.n - j;
@@ -161,12 +165,12 @@ void MultiplyBlock(const Product<S>& p, size_t begin, size_t rows, size_t first,
     columns.b = p.b_at(first, j);
     columns.b_next_k = p.transpose_b ? p.ldb : 1;
     columns.b_next_j = p.transpose_b ? 1 : p.ldb;
-    if (p.transpose_b || columns.columns < width) {
+    if (!lies || columns.columns < width) {
       if (++group >= groups) {
         group = 0;
-        groups = !p.transpose_b ? 0
-                 : most == 8    ? PackGroups<S, 8>(columns, left, packed.b)
-                                : PackGroups<S, 6>(columns, left, packed.b);
+        groups = lies        ? 0
+                 : most == 8 ? PackGroups<S, 8>(columns, left, packed.b)
+                             : PackGroups<S, 6>(columns, left, packed.b);
         if (groups == 0) PackColumns(columns, width, packed.b);
       }
       columns.b = packed.b + group * kGroup;
