@@ -40,7 +40,7 @@ void ParallelFor(size_t num_pieces, absl::FunctionRef<void(size_t)> body) {
   {
     _mm_setcsr(csr);  // the helpers flush denormals if the caller does
     const ScopedThreads one(1);
-#pragma omp for schedule(static)
+#pragma omp for schedule(static) nowait
     for (size_t i = 0; i < num_pieces; ++i) body(i);
   }
 }
