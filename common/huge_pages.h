@@ -5,16 +5,15 @@
 #include <sys/mman.h>
 
 #include <cstddef>
-#include <cstdint>
+#include <memory>
 
 namespace tpsweep {
 
 // For memory that was not touched yet: the reserved capacity of a vector or string. A wish.
 inline void AdviseHugePages(void* data, size_t bytes) {
-  constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + kHugePage - 1) & ~(kHugePage - 1);
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + bytes) & ~(kHugePage - 1);
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  constexpr size_t kHugePage = size_t{2} << 20;
+  if (std::align(kHugePage, kHugePage, data, bytes) == nullptr) return;  // smaller than one
+  madvise(data, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
 }
 
 }  // namespace tpsweep

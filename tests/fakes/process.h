@@ -48,6 +48,7 @@ class Process {
     const int out = open((log_ + ".out").c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
     const int err = open((log_ + ".err").c_str(), O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0600);
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (std::string& word : command) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     pid_ = fork();

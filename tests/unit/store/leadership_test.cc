@@ -57,11 +57,13 @@ TEST_F(LeadershipTest, OneLeadsAndTheOtherKnowsWhere) {
 }
 
 TEST_F(LeadershipTest, OfManyAtOnceOneLeads) {
-  std::vector<std::unique_ptr<Leadership>> all;
-  for (int i = 0; i < 8; ++i) {
-    all.push_back(std::make_unique<Leadership>(Options(absl::StrCat("c:", i)), Clock::Real()));
+  std::vector<std::unique_ptr<Leadership>> all(8);
+  for (auto& one : all) {
+    one =
+        std::make_unique<Leadership>(Options(absl::StrCat("c:", &one - all.data())), Clock::Real());
   }
   std::vector<std::thread> threads;
+  threads.reserve(all.size());
   for (const auto& one : all) threads.emplace_back([&one] { TP_EXPECT_OK(one->Take()); });
   for (std::thread& thread : threads) thread.join();
   int leading = 0;

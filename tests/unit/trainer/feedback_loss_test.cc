@@ -106,7 +106,7 @@ TEST(FeedbackLoss, OfDtpIsTheReconstructionLoss) {
       Matrix<double> f = trainee.network.weight(k).value * corrupted;
       if (k < 3) f = f.array().tanh();
       const Matrix<double>& q =
-          trainee.rule->feedback_parameters()[static_cast<size_t>(2 * (k - 2))].value;
+          trainee.rule->feedback_parameters()[2 * static_cast<size_t>(k - 2)].value;
       const Matrix<double> g = (q * f).array().tanh();
       const double scale = std::max(sigma, 0.02);
       EXPECT_NEAR(trainee.feedback_losses[static_cast<size_t>(k) - 2],

@@ -98,12 +98,12 @@ class Replayer {
 
   // As the file has them: in the shape of the parameter, or of samples of layer l.
   Tensor InShape(const Parameter<S>& parameter, const Matrix<S>& of_parameter) const {
-    const Matrix<double> value = of_parameter.template cast<double>();
+    const Matrix<double>& value = of_parameter.template cast<double>();
     return IsKernel(parameter) ? KernelsTensor(value, *network_.shape(parameter.layer).conv)
                                : ParameterTensor(parameter.name, value);
   }
   Tensor InShape(int l, const Matrix<S>& of_samples) const {
-    const Matrix<double> samples = of_samples.template cast<double>();
+    const Matrix<double>& samples = of_samples.template cast<double>();
     return network_.is_conv(l) ? MapsTensor(samples, network_.shape(l).output)
                                : SamplesTensor(samples);
   }
