@@ -22,8 +22,13 @@ Activation InverseOf(const Activation& s);
 template <class S>
 void Apply(const Activation& s, const ConstMatrixRef<S>& a, MatrixRef<S> h);
 
-// d = d * s'(a) entry by entry, where h = s(a). At a = 0, relu and the leaky
-// kinds have derivative 1, as the code of [TF] has it.
+// y = factor x s'(a) entry by entry, where h = s(a); x and y may be the same memory. At a = 0, relu
+// and the leaky kinds have derivative 1, as the code of [TF] has it.
+template <class S>
+void MultiplyByDerivative(const Activation& s, const ConstMatrixRef<S>& a,
+                          const ConstMatrixRef<S>& h, S factor, const ConstMatrixRef<S>& x,
+                          MatrixRef<S> y);
+// d = d * s'(a).
 template <class S>
 void MultiplyByDerivative(const Activation& s, const ConstMatrixRef<S>& a,
                           const ConstMatrixRef<S>& h, MatrixRef<S> d);

@@ -44,10 +44,10 @@ struct Kernels {
   void (*relu)(size_t n, const S* a, S* h);
   void (*leaky_relu)(size_t n, S slope, const S* a, S* h);
 
-  // d = d * s'(a), from h = s(a) or from a.
-  void (*tanh_derivative)(size_t n, const S* h, S* d);
-  void (*sigmoid_derivative)(size_t n, const S* h, S* d);
-  void (*leaky_relu_derivative)(size_t n, S slope, const S* a, S* d);
+  // y = factor x s'(a), from h = s(a) or from a.
+  void (*tanh_derivative)(size_t n, const S* h, S factor, const S* x, S* y);
+  void (*sigmoid_derivative)(size_t n, const S* h, S factor, const S* x, S* y);
+  void (*leaky_relu_derivative)(size_t n, S slope, const S* a, S factor, const S* x, S* y);
 
   // y = scale bytes + offset.
   void (*from_bytes)(size_t n, const uint8_t* bytes, S scale, S offset, S* y);

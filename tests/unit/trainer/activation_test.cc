@@ -41,6 +41,11 @@ TEST(ActivationTest, DerivativeAgreesWithFiniteDifferences) {
     MultiplyByDerivative<double>(s, a, h, d);
     EXPECT_LT((d - 3 * (up - down) / (2 * kStep)).cwiseAbs().maxCoeff(), 1e-7)
         << v1::Activation_Name(kind);
+    // The same of another matrix, which stays as it is.
+    const Matrix<double> x = Matrix<double>::Constant(a.rows(), a.cols(), -6);
+    Matrix<double> y(a.rows(), a.cols());
+    MultiplyByDerivative<double>(s, a, h, -0.5, x, y);
+    EXPECT_LT((y - d).cwiseAbs().maxCoeff(), 1e-15) << v1::Activation_Name(kind);
   }
 }
 

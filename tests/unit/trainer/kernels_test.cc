@@ -168,7 +168,7 @@ TYPED_TEST(KernelsTest, SpecialValues) {
     for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(std::isnan(y[i]), std::isnan(x[i])) << i;
 
     std::vector<S> d(x.size(), nan);
-    kernels->leaky_relu_derivative(x.size(), 0, x.data(), d.data());
+    kernels->leaky_relu_derivative(x.size(), 0, x.data(), 1, d.data(), d.data());
     for (const S value : d) EXPECT_TRUE(std::isnan(value));
     EXPECT_TRUE(std::isnan(kernels->sum_of_squares(x.size(), x.data())));
   }
@@ -213,9 +213,9 @@ TYPED_TEST(KernelsTest, DerivativesOfTheLeakyKindsAreOneAtZero) {
   for (const Kernels<S>* kernels : Tables<S>()) {
     const std::vector<S> a = {0, -0.0, -1, 1};
     std::vector<S> d = {5, 5, 5, 5};
-    kernels->leaky_relu_derivative(a.size(), 0, a.data(), d.data());
+    kernels->leaky_relu_derivative(a.size(), 0, a.data(), 1, d.data(), d.data());
     EXPECT_THAT(d, testing::ElementsAre(5, 5, 0, 5));
-    kernels->leaky_relu_derivative(a.size(), S{0.5}, a.data(), d.data());
+    kernels->leaky_relu_derivative(a.size(), S{0.5}, a.data(), 1, d.data(), d.data());
     EXPECT_THAT(d, testing::ElementsAre(5, 5, 0, 5));
   }
 }

@@ -64,8 +64,7 @@ class Dtp final : public LearningRule<S> {
       Subtract<S>(s.g, s.corrupted, s.dz);
       const double scale = c / static_cast<double>(h.size());
       losses.push_back(scale * SumOfSquares<S>(s.dz));
-      Scale<S>(static_cast<S>(2 * scale), s.dz, s.dz);
-      MultiplyByDerivative<S>(chain_.t(), s.z, s.g, s.dz);
+      MultiplyByDerivative<S>(chain_.t(), s.z, s.g, static_cast<S>(2 * scale), s.dz, s.dz);
       chain_.SetGradient(k, s.dz, s.f);
     }
   }

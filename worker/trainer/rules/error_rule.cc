@@ -36,9 +36,11 @@ void ErrorRule<S>::BringDownAll(const Network<S>& network, Pass<S>& pass) {
 template <class S>
 void ErrorRule<S>::SetDelta(int l, const Network<S>& network, Pass<S>& pass) {
   const auto i = static_cast<size_t>(l);
-  pass.delta[i] = error_[i];
   if (multiplies_by_derivative()) {
-    hidden_errors_.Differentiate(network.activation(l), pass.a[i], pass.h[i], pass.delta[i]);
+    hidden_errors_.Differentiate(network.activation(l), pass.a[i], pass.h[i], error_[i],
+                                 pass.delta[i]);
+  } else {
+    pass.delta[i] = error_[i];
   }
 }
 

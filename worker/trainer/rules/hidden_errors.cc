@@ -6,8 +6,9 @@ namespace tpsweep::trainer {
 
 template <class S>
 void HiddenErrors::Differentiate(const Activation& s, const Matrix<S>& a, const Matrix<S>& h,
-                                 Matrix<S>& delta) const {
-  MultiplyByDerivative<S>(s, a, h, delta);
+                                 const Matrix<S>& error, Matrix<S>& delta) const {
+  delta.resize(error.rows(), error.cols());
+  MultiplyByDerivative<S>(s, a, h, 1, error, delta);
   if (derivative_twice_) MultiplyByDerivative<S>(s, a, h, delta);
 }
 
@@ -21,9 +22,11 @@ void HiddenErrors::Scale(Matrix<S>& delta) const {
 }
 
 template void HiddenErrors::Differentiate(const Activation&, const Matrix<float>&,
-                                          const Matrix<float>&, Matrix<float>&) const;
+                                          const Matrix<float>&, const Matrix<float>&,
+                                          Matrix<float>&) const;
 template void HiddenErrors::Differentiate(const Activation&, const Matrix<double>&,
-                                          const Matrix<double>&, Matrix<double>&) const;
+                                          const Matrix<double>&, const Matrix<double>&,
+                                          Matrix<double>&) const;
 template void HiddenErrors::Scale(Matrix<float>&) const;
 template void HiddenErrors::Scale(Matrix<double>&) const;
 

@@ -17,10 +17,10 @@ class HiddenErrors {
         normalise_(spec.normalise()),
         derivative_twice_(spec.derivative_twice()) {}
 
-  // delta (n_l, B), at first the error of h[l], becomes that of a[l].
+  // From the error of h[l], (n_l, B), delta, that of a[l].
   template <class S>
   void Differentiate(const Activation& s, const Matrix<S>& a, const Matrix<S>& h,
-                     Matrix<S>& delta) const;
+                     const Matrix<S>& error, Matrix<S>& delta) const;
 
   bool scales() const { return max_norm_ > 0; }
   template <class S>

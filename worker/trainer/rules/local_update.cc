@@ -26,8 +26,8 @@ void ComputeLocalGradients(Network<S>& network, Pass<S>& pass) {
     Matrix<S>& delta = pass.delta[i];
     delta.resize(pass.h[i].rows(), pass.h[i].cols());
     const Index terms = network.is_conv(l) ? delta.size() : delta.cols();
-    Scale<S>(S{-2} / static_cast<S>(terms), pass.displacement[i], delta);
-    MultiplyByDerivative<S>(network.activation(l), pass.a[i], pass.h[i], delta);
+    MultiplyByDerivative<S>(network.activation(l), pass.a[i], pass.h[i],
+                            S{-2} / static_cast<S>(terms), pass.displacement[i], delta);
     network.SetLayerGradient(l, delta, pass);
   }
 }
