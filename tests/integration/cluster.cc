@@ -298,7 +298,7 @@ v1::StudySpec LongStudy(const std::string& name, std::vector<double> learning_ra
   training.mutable_network()->add_hidden(96);
   training.mutable_dtp()->set_sigma(0.1);
   training.set_batch_size(10);
-  training.set_epochs(300);
+  training.set_epochs(500);
   v1::Parameter& parameter = *spec.add_space();
   parameter.set_path("training.forward.lr");
   for (const double rate : learning_rates) {
