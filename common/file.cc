@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/descriptor.h"
 #include "common/failpoint.h"
 #include "common/huge_pages.h"
 #include "common/status_macros.h"
@@ -23,21 +24,6 @@ absl::Status ErrnoStatus(absl::string_view what, const std::string& path) {
   const std::string message = absl::StrCat(path, ": cannot ", what, ": ", std::strerror(error));
   return error == ENOENT ? absl::NotFoundError(message) : absl::UnavailableError(message);
 }
-
-// Closes the descriptor on every way out.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 // Makes the name of a file durable.
 absl::Status SyncFolderOf(const std::string& path) {

@@ -13,7 +13,6 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/clock.h"
@@ -71,12 +70,6 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Acceptor::Descriptor::~Descriptor() {
-  if (fd_ >= 0) close(fd_);
-}
-
-Acceptor::Descriptor::Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
 Acceptor::Acceptor(Descriptor stop) : stop_(std::move(stop)) {}
 
 absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Bind(const std::string& address) {
@@ -95,16 +88,16 @@ absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Bind(const std::string& addr
   std::unique_ptr<Acceptor> acceptor(
       new Acceptor(Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))));
   std::string why = std::strerror(errno);
-  if (acceptor->stop_.get() < 0) return CannotListen(address, why);
+  if (acceptor->stop_.fd() < 0) return CannotListen(address, why);
   for (addrinfo* each = first; each != nullptr; each = each->ai_next) {
     Descriptor socket(::socket(each->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!Listen(socket.get(), *each, acceptor->port_)) {
+    if (!Listen(socket.fd(), *each, acceptor->port_)) {
       why = std::strerror(errno);
       // Half of a name would be found by half of the clients.
       if (errno == EADDRINUSE) return CannotListen(address, why);
       continue;
     }
-    acceptor->port_ = BoundPort(socket.get());
+    acceptor->port_ = BoundPort(socket.fd());
     acceptor->sockets_.push_back(std::move(socket));
   }
   if (acceptor->sockets_.empty()) return CannotListen(address, why);
@@ -113,7 +106,7 @@ absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Bind(const std::string& addr
 
 Acceptor::~Acceptor() {
   if (!thread_.joinable()) return;
-  eventfd_write(stop_.get(), 1);
+  eventfd_write(stop_.fd(), 1);
   thread_.join();
 }
 
@@ -123,8 +116,8 @@ void Acceptor::Start(std::unique_ptr<grpc::experimental::ExternalConnectionAccep
 }
 
 void Acceptor::AcceptUntilStopped() {
-  std::vector<pollfd> waits = {{stop_.get(), POLLIN, 0}};
-  for (const Descriptor& socket : sockets_) waits.push_back({socket.get(), POLLIN, 0});
+  std::vector<pollfd> waits = {{stop_.fd(), POLLIN, 0}};
+  for (const Descriptor& socket : sockets_) waits.push_back({socket.fd(), POLLIN, 0});
   bool is_short = false;
   while (true) {
     // Those who wait in the kernel's queue would wake us at once.

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/descriptor.h"
 #include "grpcpp/server_builder.h"
 
 namespace tpsweep::server {
@@ -33,19 +34,6 @@ class Acceptor {
   void Start(std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> server);
 
  private:
-  // Closes itself.
-  class Descriptor {
-   public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    ~Descriptor();
-    Descriptor(Descriptor&& other) noexcept;
-    Descriptor& operator=(Descriptor&&) = delete;
-    int get() const { return fd_; }
-
-   private:
-    int fd_;
-  };
-
   explicit Acceptor(Descriptor stop);
 
   void AcceptUntilStopped();

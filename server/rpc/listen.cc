@@ -34,7 +34,7 @@ absl::StatusOr<Listener> Listener::Start(
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
   listener.server_ = builder.BuildAndStart();
   if (listener.server_ == nullptr) {
-    return absl::UnavailableError("gRPC does not start; is it for the certificate or its key?");
+    return absl::UnavailableError("gRPC does not start its server");
   }
   listener.acceptor_->Start(std::move(connections));
   listener.address_ = absl::StrCat(options.address.substr(0, options.address.rfind(':')), ":",

@@ -52,8 +52,9 @@ absl::StatusOr<LeaseState> TakeLease(PostgresConnection& connection, const std::
             .Bind(wait_milliseconds));
   };
   TP_ASSIGN_OR_RETURN(const PostgresResult told, end_writers(0));
-  if (told.rows() > 0)
-    TP_RETURN_IF_ERROR(end_writers(1000).status());  // for each, now that all know
+  if (told.rows() > 0) {  // for each of them, now that all know
+    TP_RETURN_IF_ERROR(end_writers(1000).status());
+  }
   // Not while somebody holds it all the same, who began to write just now: the next attempt
   // ends that one too.
   TP_RETURN_IF_ERROR(

@@ -3,9 +3,9 @@
 // belongs to: who has lost the lease can write nothing more, whatever it believes.
 //
 // A writing transaction locks the row FOR KEY SHARE. Renewing the lease does not change
-// the key and so is not in its way; taking it does, and waits for the transaction's end.
-// So that nobody waits for a process that is stopped in the middle of one, the connections
-// of the former holder are ended first.
+// the key and so is not in its way; taking it does, and fails while somebody holds the row.
+// So that a process that is stopped in the middle of a write does not keep it for ever, the
+// connections of the former holder are ended first.
 #pragma once
 
 #include <cstdint>

@@ -8,7 +8,7 @@ namespace tpsweep::server {
 namespace {
 
 // One row each. The epoch is the key of the lease: whoever takes the lease changes a key,
-// and so waits for those who hold on to it (postgres_lease.h).
+// which those who hold on to it do not let happen (postgres_lease.h).
 constexpr char kFirstTables[] = R"sql(
 CREATE TABLE tpsweep.version(number bigint NOT NULL);
 INSERT INTO tpsweep.version VALUES(0);

@@ -23,9 +23,9 @@ const std::vector<Room>& Rooms() {
       {"common/training/", {"common/status_macros.h", "tpsweep/v1/training.pb.h"}},
       // Files, not folders: common/spec lies above.
       {"common/",
-       {"common/clock.h", "common/failpoint.h", "common/file.h", "common/huge_pages.h",
-        "common/log.h", "common/mutex.h", "common/names.h", "common/random.h", "common/sha256.h",
-        "common/status_macros.h", "common/svg.h"}},
+       {"common/clock.h", "common/descriptor.h", "common/failpoint.h", "common/file.h",
+        "common/huge_pages.h", "common/log.h", "common/mutex.h", "common/names.h",
+        "common/random.h", "common/sha256.h", "common/status_macros.h", "common/svg.h"}},
       {"server/search/", {"common/", "tpsweep/v1/"}},
       {"server/schedule/", {"common/", "tpsweep/v1/"}},
       {"server/store/", {"common/", "tpsweep/v1/"}},
