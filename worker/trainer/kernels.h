@@ -38,6 +38,10 @@ struct PoolWindows {
 
 template <class S>
 struct Kernels {
+  // y = exp(x), within 4 units of the last place of the exact value while that is a normal number;
+  // below it may be 0. Infinity for x above 88 (float) or 708 (double).
+  void (*exp)(size_t n, const S* x, S* y);
+
   // h = s(a). tanh and sigmoid are within 4 units of the last place of the exact value.
   void (*tanh)(size_t n, const S* a, S* h);
   void (*sigmoid)(size_t n, const S* a, S* h);

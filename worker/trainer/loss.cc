@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "absl/container/fixed_array.h"
 #include "worker/trainer/kernels.h"
 
 namespace tpsweep::trainer {
@@ -16,13 +17,16 @@ Index ArgMax(const Column& column) {
   return best;
 }
 
-// log(sum_j exp(h_j)) with the largest taken out. NaN stays NaN.
+// exps_j = exp(h_j - largest), and their sum. NaN stays NaN.
 template <class Column>
-double LogSumExp(const Column& h) {
-  const double largest = static_cast<double>(h(ArgMax(h)));
+double ExpAndSum(const Column& h, double largest, absl::Span<double> exps) {
+  for (size_t i = 0; i < exps.size(); ++i) {
+    exps[i] = static_cast<double>(h(static_cast<Index>(i))) - largest;
+  }
+  GetKernels<double>().exp(exps.size(), exps.data(), exps.data());
   double sum = 0;
-  for (Index i = 0; i < h.size(); ++i) sum += std::exp(static_cast<double>(h(i)) - largest);
-  return largest + std::log(sum);
+  for (const double exp : exps) sum += exp;
+  return sum;
 }
 
 }  // namespace
@@ -52,12 +56,14 @@ LossValue EvaluateLoss(v1::Loss kind, const Matrix<S>& h, const Matrix<S>& y,
     output_error->bottomRows(h.rows() - num_targets).setZero();
   }
   const double factor = kind == v1::LOSS_HALF_SQUARES ? 0.5 : 1;
+  absl::FixedArray<double, 256> exps(static_cast<size_t>(num_targets));
   double sum = 0;
   LossValue result;
   for (Index b = 0; b < batch; ++b) {
     const auto h_b = h.col(b).head(num_targets);
     const auto y_b = y.col(b);
-    if (IsMisclassified(h, y, b)) ++result.num_misclassified;
+    const Index answer = ArgMax(h_b);
+    if (answer != ArgMax(y_b)) ++result.num_misclassified;
     if (kind != v1::LOSS_CROSS_ENTROPY) {
       for (Index i = 0; i < num_targets; ++i) {
         const double difference = static_cast<double>(h_b(i)) - static_cast<double>(y_b(i));
@@ -68,15 +74,17 @@ LossValue EvaluateLoss(v1::Loss kind, const Matrix<S>& h, const Matrix<S>& y,
       }
       continue;
     }
-    const double log_sum = LogSumExp(h_b);
+    const auto largest = static_cast<double>(h_b(answer));
+    const double exp_sum = ExpAndSum(h_b, largest, absl::MakeSpan(exps));
+    const double log_sum = largest + std::log(exp_sum);
     const double mass = y_b.template cast<double>().sum();  // 1 for one-hot rows
     for (Index i = 0; i < num_targets; ++i) {
-      const double log_p = static_cast<double>(h_b(i)) - log_sum;
-      // Not y * log_p for y = 0: the logarithm may be minus infinity.
-      if (y_b(i) != 0) sum -= static_cast<double>(y_b(i)) * log_p;
+      const auto y_i = static_cast<double>(y_b(i));
+      // Not y * log p for y = 0: the logarithm may be minus infinity.
+      if (y_i != 0) sum -= y_i * (static_cast<double>(h_b(i)) - log_sum);
       if (output_error != nullptr) {
-        (*output_error)(i, b) =
-            static_cast<S>(scale * (mass * std::exp(log_p) - static_cast<double>(y_b(i))));
+        const double p = exps[static_cast<size_t>(i)] / exp_sum;
+        (*output_error)(i, b) = static_cast<S>(scale * (mass * p - y_i));
       }
     }
   }

@@ -45,53 +45,69 @@ struct Lapack<double> {
   static constexpr auto kSolve = &dgetrs_;
 };
 
-// Columns of W that LAPACK eliminates, and of triangles that BLAS solves: all between them, nearly
-// all of the work, is our own product.
-constexpr Index kColumns = 16;
-constexpr Index kTriangle = 32;
+// Columns of W that LAPACK eliminates, and of the triangles on the diagonal that are inverted: all
+// between them, nearly all of the work, is our own product.
+constexpr Index kBlock = 32;
 
-// About half of n, in whole panels.
-Index HalfOf(Index n, Index panel) { return (n / 2 + panel - 1) / panel * panel; }
+// About half of n, in whole blocks.
+Index HalfOf(Index n) { return (n / 2 + kBlock - 1) / kBlock * kBlock; }
 
-// x <- T^-1 x, for a triangle T (n, n): lower with ones on its diagonal, or upper. What else is in
-// T does not matter.
+// The inverse of a triangle T (n, n): lower with ones on its diagonal, or upper. What else is in T
+// does not matter.
 template <class S>
-void SolveTriangle(CBLAS_UPLO which, const ConstMatrixRef<S>& t, MatrixRef<S> x) {
+void InvertTriangle(CBLAS_UPLO which, const ConstMatrixRef<S>& t, MatrixRef<S> inverse) {
+  const CBLAS_DIAG diagonal = which == CblasLower ? CblasUnit : CblasNonUnit;
+  const auto solve = [&](auto trsm) {
+    const int n = static_cast<int>(t.rows());
+    trsm(CblasColMajor, CblasLeft, which, CblasNoTrans, diagonal, n, n, S{1}, t.data(),
+         static_cast<int>(t.outerStride()), inverse.data(),
+         static_cast<int>(inverse.outerStride()));
+  };
+  inverse.setIdentity();
+  if constexpr (std::is_same_v<S, float>) {
+    solve(cblas_strsm);
+  } else {
+    solve(cblas_dtrsm);
+  }
+}
+
+// x <- T^-1 x, for a triangle T as above, with the inverses of the blocks on its diagonal side by
+// side, (kBlock, n).
+template <class S>
+void SolveTriangle(CBLAS_UPLO which, const ConstMatrixRef<S>& t, const ConstMatrixRef<S>& inverses,
+                   MatrixRef<S> x) {
   const Index n = t.rows();
-  if (n > kTriangle) {
-    const Index top = HalfOf(n, kTriangle);
+  if (n > kBlock) {
+    const Index top = HalfOf(n);
     const Index bottom = n - top;
-    MatrixRef<S> x_top = x.topRows(top);
-    MatrixRef<S> x_bottom = x.bottomRows(bottom);
+    const auto solve_top = [&] {
+      SolveTriangle<S>(which, t.topLeftCorner(top, top), inverses.leftCols(top), x.topRows(top));
+    };
+    const auto solve_bottom = [&] {
+      SolveTriangle<S>(which, t.bottomRightCorner(bottom, bottom), inverses.rightCols(bottom),
+                       x.bottomRows(bottom));
+    };
     if (which == CblasLower) {
-      SolveTriangle<S>(which, t.topLeftCorner(top, top), x_top);
-      Gemm<S>(Transpose::kNo, t.bottomLeftCorner(bottom, top), Transpose::kNo, x_top, -1, 1,
-              x_bottom);
-      SolveTriangle<S>(which, t.bottomRightCorner(bottom, bottom), x_bottom);
+      solve_top();
+      Gemm<S>(Transpose::kNo, t.bottomLeftCorner(bottom, top), Transpose::kNo, x.topRows(top), -1,
+              1, x.bottomRows(bottom));
+      solve_bottom();
     } else {
-      SolveTriangle<S>(which, t.bottomRightCorner(bottom, bottom), x_bottom);
-      Gemm<S>(Transpose::kNo, t.topRightCorner(top, bottom), Transpose::kNo, x_bottom, -1, 1,
-              x_top);
-      SolveTriangle<S>(which, t.topLeftCorner(top, top), x_top);
+      solve_bottom();
+      Gemm<S>(Transpose::kNo, t.topRightCorner(top, bottom), Transpose::kNo, x.bottomRows(bottom),
+              -1, 1, x.topRows(top));
+      solve_top();
     }
     return;
   }
-  const CBLAS_DIAG diagonal = which == CblasLower ? CblasUnit : CblasNonUnit;
-  const auto solve = [&](auto trsm, Index begin, Index count) {
-    trsm(CblasColMajor, CblasLeft, which, CblasNoTrans, diagonal, static_cast<int>(n),
-         static_cast<int>(count), S{1}, t.data(), static_cast<int>(t.outerStride()),
-         x.data() + begin * x.outerStride(), static_cast<int>(x.outerStride()));
-  };
-  // Tiles of columns, so that the bits do not depend on the number of threads.
+  // Tiles of columns, so that what they were before fits on the stack.
   constexpr Index kTile = 64;
   ParallelFor(static_cast<size_t>((x.cols() + kTile - 1) / kTile), [&](size_t tile) {
     const Index begin = static_cast<Index>(tile) * kTile;
-    const Index count = std::min(kTile, x.cols() - begin);
-    if constexpr (std::is_same_v<S, float>) {
-      solve(cblas_strsm, begin, count);
-    } else {
-      solve(cblas_dtrsm, begin, count);
-    }
+    MatrixRef<S> columns = x.middleCols(begin, std::min(kTile, x.cols() - begin));
+    Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor, kBlock, kTile> before =
+        columns;
+    Gemm<S>(Transpose::kNo, inverses.topLeftCorner(n, n), Transpose::kNo, before, 1, 0, columns);
   });
 }
 
@@ -105,29 +121,37 @@ void SwapRows(absl::Span<const int> pivots, MatrixRef<S> x) {
 }
 
 // W = P L U in place, for some columns of a matrix and the rows from the first pivot on: the left
-// half, what it takes off the right one, the right half. False: a pivot is zero.
+// half, what it takes off the right one, the right half. Gives the inverses of the blocks on the
+// diagonal of L, (kBlock, columns). False: a pivot is zero.
 template <class S>
-bool FactoriseColumns(MatrixRef<S> w, absl::Span<int> pivots) {
-  if (w.cols() <= kColumns) {
+bool FactoriseColumns(MatrixRef<S> w, absl::Span<int> pivots, MatrixRef<S> inverses) {
+  const Index columns = w.cols();
+  if (columns <= kBlock) {
     const int rows = static_cast<int>(w.rows());
-    const int width = static_cast<int>(w.cols());
+    const int width = static_cast<int>(columns);
     const int stride = static_cast<int>(w.outerStride());
     int info = 0;
     Lapack<S>::kFactorise(&rows, &width, w.data(), &stride, pivots.data(), &info);
-    return info == 0;
+    if (info != 0) return false;
+    InvertTriangle<S>(CblasLower, w.topRows(columns), inverses.topRows(columns));
+    return true;
   }
-  const Index width = HalfOf(w.cols(), kColumns);
+  const Index width = HalfOf(columns);
   const Index below = w.rows() - width;
   const absl::Span<int> left_pivots = pivots.first(static_cast<size_t>(width));
   const absl::Span<int> right_pivots = pivots.subspan(static_cast<size_t>(width));
   MatrixRef<S> left = w.leftCols(width);
-  MatrixRef<S> right = w.rightCols(w.cols() - width);
-  if (!FactoriseColumns<S>(left, left_pivots)) return false;
+  MatrixRef<S> right = w.rightCols(columns - width);
+  if (!FactoriseColumns<S>(left, left_pivots, inverses.leftCols(width))) return false;
   SwapRows<S>(left_pivots, right);
-  SolveTriangle<S>(CblasLower, left.topRows(width), right.topRows(width));
+  SolveTriangle<S>(CblasLower, left.topRows(width), inverses.leftCols(width),
+                   right.topRows(width));
   Gemm<S>(Transpose::kNo, left.bottomRows(below), Transpose::kNo, right.topRows(width), -1, 1,
           right.bottomRows(below));
-  if (!FactoriseColumns<S>(right.bottomRows(below), right_pivots)) return false;
+  if (!FactoriseColumns<S>(right.bottomRows(below), right_pivots,
+                           inverses.rightCols(columns - width))) {
+    return false;
+  }
   SwapRows<S>(right_pivots, left.bottomRows(below));
   for (int& pivot : right_pivots) pivot += static_cast<int>(width);
   return true;
@@ -184,7 +208,15 @@ void SquareInverse<S>::Factorise(const ConstMatrixRef<S>& w) {
     norm = std::max(norm, of_column);
   }
   const int64_t counted = MultiplyAddsOfThread();
-  const bool has_factors = FactoriseColumns<S>(factors_, absl::MakeSpan(pivots_));
+  lower_inverses_.resize(kBlock, w.cols());
+  upper_inverses_.resize(kBlock, w.cols());
+  const bool has_factors =
+      FactoriseColumns<S>(factors_, absl::MakeSpan(pivots_), lower_inverses_);
+  for (Index begin = 0; has_factors && begin < w.cols(); begin += kBlock) {
+    const Index count = std::min(kBlock, w.cols() - begin);
+    InvertTriangle<S>(CblasUpper, factors_.block(begin, begin, count, count),
+                      upper_inverses_.block(0, begin, count, count));
+  }
   CountMultiplyAdds(w.size() * w.rows() / 3 - (MultiplyAddsOfThread() - counted));
   if (!has_factors) return;
   reciprocal_condition_ = 1 / static_cast<double>(norm) /
@@ -200,8 +232,8 @@ template <class S>
 void SquareInverse<S>::Solve(MatrixRef<S> x) const {
   const int64_t counted = MultiplyAddsOfThread();
   SwapRows<S>(pivots_, x);
-  SolveTriangle<S>(CblasLower, factors_, x);
-  SolveTriangle<S>(CblasUpper, factors_, x);
+  SolveTriangle<S>(CblasLower, factors_, lower_inverses_, x);
+  SolveTriangle<S>(CblasUpper, factors_, upper_inverses_, x);
   CountMultiplyAdds(factors_.size() * x.cols() - (MultiplyAddsOfThread() - counted));
 }
 

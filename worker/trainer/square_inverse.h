@@ -2,8 +2,9 @@
 // is made once and used for whole mini-batches.
 //
 // Both go by blocks: within one by the LAPACK and BLAS of the linked OpenBLAS, between them
-// by our product (gemm.h), which is faster than theirs for blocks (docs/benchmarks.md). One
-// thread may factorise; then any number may solve.
+// by our product (gemm.h), which is faster than theirs for blocks (docs/benchmarks.md). The
+// triangles on the diagonal are inverted, so that solving is products alone. One thread may
+// factorise; then any number may solve.
 #pragma once
 
 #include <vector>
@@ -32,6 +33,8 @@ class SquareInverse {
  private:
   Matrix<S> factors_;        // L below the diagonal, U above
   std::vector<int> pivots_;  // as LAPACK has them
+  // Of the blocks on the diagonals of L and U, side by side, (rows of a block, n).
+  Matrix<S> lower_inverses_, upper_inverses_;
   Matrix<S> x_;              // (n, 1), for the estimate
   double reciprocal_condition_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -124,9 +125,20 @@ TYPED_TEST(KernelsTest, TilesOfAProductAgreeWithThreeLoops) {
   }
 }
 
-TYPED_TEST(KernelsTest, TanhAndSigmoidAgreeWithLibm) {
+TYPED_TEST(KernelsTest, ExpTanhAndSigmoidAgreeWithLibm) {
   using S = TypeParam;
+  const bool is_float = std::is_same_v<S, float>;
   for (const Kernels<S>* kernels : Tables<S>()) {
+    // Results from the least normal number to the largest.
+    std::vector<S> exponents = WholeRange<S>(is_float ? 87.3 : 708);
+    for (double x = 1; x < (is_float ? 87.3 : 708); x += 1.0 / 512) {
+      exponents.push_back(static_cast<S>(x));
+      exponents.push_back(static_cast<S>(-x));
+    }
+    std::vector<S> exps(exponents.size());
+    kernels->exp(exponents.size(), exponents.data(), exps.data());
+    EXPECT_LT(WorstUlps(exponents, exps, [](long double v) { return std::exp(v); }), 4);
+
     const std::vector<S> x = WholeRange<S>(1e4);
     std::vector<S> y(x.size());
     kernels->tanh(x.size(), x.data(), y.data());
@@ -148,6 +160,15 @@ TYPED_TEST(KernelsTest, SpecialValues) {
                             0,   1,    -1,  2, -2,   3,     -3,     nan, nan, nan,  nan};
   for (const Kernels<S>* kernels : Tables<S>()) {
     std::vector<S> y(x.size());
+    kernels->exp(x.size(), x.data(), y.data());
+    EXPECT_EQ(y[0], inf);
+    EXPECT_EQ(y[1], 0);
+    EXPECT_EQ(y[3], 1);
+    EXPECT_EQ(y[4], 1);
+    EXPECT_EQ(y[5], inf);
+    EXPECT_EQ(y[6], 0);
+    for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(std::isnan(y[i]), std::isnan(x[i])) << i;
+
     kernels->tanh(x.size(), x.data(), y.data());
     EXPECT_EQ(y[0], 1);
     EXPECT_EQ(y[1], -1);

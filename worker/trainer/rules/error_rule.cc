@@ -20,7 +20,8 @@ void ErrorRule<S>::ComputeUpdate(Network<S>& network, Pass<S>& pass) {
     sent_delta_ = pass.delta;
     for (int l = 1; l < last; ++l) hidden_errors_.Scale(pass.delta[static_cast<size_t>(l)]);
   }
-  for (int l = 1; l <= last; ++l) {
+  // The optimiser begins with the first layer, whose gradient is then still in the cache.
+  for (int l = last; l >= 1; --l) {
     network.SetLayerGradient(l, pass.delta[static_cast<size_t>(l)], pass);
   }
 }

@@ -21,7 +21,8 @@ template <class S>
 void ComputeLocalGradients(Network<S>& network, Pass<S>& pass) {
   const size_t count = pass.h.size();
   pass.delta.resize(count);
-  for (size_t i = 1; i < count; ++i) {
+  // The optimiser begins with the first layer, whose gradient is then still in the cache.
+  for (size_t i = count - 1; i >= 1; --i) {
     const int l = static_cast<int>(i);
     Matrix<S>& delta = pass.delta[i];
     delta.resize(pass.h[i].rows(), pass.h[i].cols());
