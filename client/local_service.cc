@@ -31,7 +31,7 @@ constexpr absl::Duration kWorkerStopLimit = absl::Seconds(8);
 constexpr absl::Duration kServerStopLimit = absl::Seconds(10);
 // On one machine a silent worker is a dead one.
 constexpr absl::string_view kLeaseTtl = "10s";
-constexpr absl::Duration kLook = absl::Milliseconds(20);
+constexpr absl::Duration kLook = absl::Milliseconds(2);  // while programs start and stop
 constexpr int kMaxRestarts = 3;
 constexpr size_t kLogLines = 12;
 

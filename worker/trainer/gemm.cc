@@ -41,9 +41,12 @@ constexpr size_t kBlockBytes = size_t{256} << 10;
 constexpr size_t kMaxDepth = 320;
 constexpr size_t kMaxColumns = 8;
 // Where the next term lies so many bytes further, or a multiple of it, each puts the one before out
-// of the first-level cache: only then must rows of A and of a transposed B be packed.
+// of the first-level cache: only then must a transposed B be packed.
 constexpr size_t kCacheWayBytes = 4096;
-// With more columns of C than these, packing A pays all the same.
+// A is read where it lies if its terms are so close that the processor fetches the next ones by
+// itself, and from the pages that it knows. With more columns of C than these, packing it pays all
+// the same.
+constexpr size_t kMaxUnpackedStrideBytes = 2048;
 constexpr size_t kMaxUnpackedColumns = 256;
 // Columns of a transposed B are packed eight groups at a time: whole cache lines of its rows, which
 // would have left the cache before the next group came for its part of them.
@@ -82,7 +85,7 @@ struct Product {
   size_t ldc;
 
   bool reads_a_where_it_lies() const {
-    return !transpose_a && n <= kMaxUnpackedColumns && lda * sizeof(S) % kCacheWayBytes != 0;
+    return !transpose_a && n <= kMaxUnpackedColumns && lda * sizeof(S) <= kMaxUnpackedStrideBytes;
   }
   bool reads_b_where_it_lies() const {
     return !transpose_b || ldb * sizeof(S) % kCacheWayBytes != 0;

@@ -144,8 +144,7 @@ bool FactoriseColumns(MatrixRef<S> w, absl::Span<int> pivots, MatrixRef<S> inver
   MatrixRef<S> right = w.rightCols(columns - width);
   if (!FactoriseColumns<S>(left, left_pivots, inverses.leftCols(width))) return false;
   SwapRows<S>(left_pivots, right);
-  SolveTriangle<S>(CblasLower, left.topRows(width), inverses.leftCols(width),
-                   right.topRows(width));
+  SolveTriangle<S>(CblasLower, left.topRows(width), inverses.leftCols(width), right.topRows(width));
   Gemm<S>(Transpose::kNo, left.bottomRows(below), Transpose::kNo, right.topRows(width), -1, 1,
           right.bottomRows(below));
   if (!FactoriseColumns<S>(right.bottomRows(below), right_pivots,
@@ -210,8 +209,7 @@ void SquareInverse<S>::Factorise(const ConstMatrixRef<S>& w) {
   const int64_t counted = MultiplyAddsOfThread();
   lower_inverses_.resize(kBlock, w.cols());
   upper_inverses_.resize(kBlock, w.cols());
-  const bool has_factors =
-      FactoriseColumns<S>(factors_, absl::MakeSpan(pivots_), lower_inverses_);
+  const bool has_factors = FactoriseColumns<S>(factors_, absl::MakeSpan(pivots_), lower_inverses_);
   for (Index begin = 0; has_factors && begin < w.cols(); begin += kBlock) {
     const Index count = std::min(kBlock, w.cols() - begin);
     InvertTriangle<S>(CblasUpper, factors_.block(begin, begin, count, count),
