@@ -20,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr absl::string_view kSuffix = ".safetensors";
+constexpr int kMaxAttempts = 100;
 
 class FileUpload final : public CheckpointStore::Upload {
  public:
@@ -70,16 +71,20 @@ std::string FolderCheckpoints::PathOf(const CheckpointName& name) const {
 absl::StatusOr<std::unique_ptr<CheckpointStore::Upload>> FolderCheckpoints::Put(
     const CheckpointName& name) {
   const std::string path = PathOf(name);
-  std::error_code error;
   const fs::path study = fs::path(path).parent_path();
-  fs::create_directories(study, error);
-  if (error) return Failed("create", study, error);
-  absl::StatusOr<AtomicFile> file = AtomicFile::Create(path);
-  if (absl::IsNotFound(file.status())) {
-    return absl::UnavailableError(file.status().message());  // the folder went meanwhile
+  // Whoever removes the last checkpoint of a study takes its folder away, perhaps before ours is in
+  // it: then the folder is made again.
+  absl::Status gone;
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    std::error_code error;
+    fs::create_directories(study, error);
+    if (error) return Failed("create", study, error);
+    absl::StatusOr<AtomicFile> file = AtomicFile::Create(path);
+    if (file.ok()) return std::make_unique<FileUpload>(*std::move(file));
+    if (!absl::IsNotFound(file.status())) return file.status();
+    gone = file.status();
   }
-  TP_RETURN_IF_ERROR(file.status());
-  return std::make_unique<FileUpload>(*std::move(file));
+  return absl::UnavailableError(gone.message());
 }
 
 absl::StatusOr<std::string> FolderCheckpoints::Read(const CheckpointName& name, int64_t offset,

@@ -46,6 +46,28 @@ TEST(LossTest, KnownValues) {
   EXPECT_NEAR(e(0, 1), 2 * 3 / 4.0, 1e-15);
 }
 
+// From one class to more than any vector or buffer holds, with logits far apart.
+TEST(LossTest, CrossEntropyOfAnyNumberOfClasses) {
+  for (const Index classes : {1, 2, 9, 10, 257, 1000}) {
+    const Matrix<float> h = 30 * RandomMatrix<float>(classes, 3, 1);
+    const Matrix<float> y = RandomTargets<float>(classes, 3, 2);
+    Matrix<float> e;
+    const LossValue value = EvaluateLoss(v1::LOSS_CROSS_ENTROPY, h, y, &e);
+    double expected = 0;
+    for (Index b = 0; b < 3; ++b) {
+      const Matrix<double> logits = h.col(b).cast<double>();
+      const double log_sum =
+          logits.maxCoeff() + std::log((logits.array() - logits.maxCoeff()).exp().sum());
+      for (Index i = 0; i < classes; ++i) {
+        const double target = y(i, b);
+        if (target != 0) expected += target * (log_sum - logits(i)) / 3;
+        EXPECT_NEAR(e(i, b), (std::exp(logits(i) - log_sum) - target) / 3, 1e-7) << classes;
+      }
+    }
+    EXPECT_NEAR(value.loss, expected, 1e-13 * (1 + expected)) << classes;
+  }
+}
+
 TEST(LossTest, HalfSquaresAreTheSumOverOutputs) {
   Matrix<double> h(2, 2), y(2, 2), e;
   h << 0, 3,  //

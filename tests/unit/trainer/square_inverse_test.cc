@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <Eigen/LU>
+#include <Eigen/QR>
 #include <Eigen/SVD>
 #include <cmath>
 #include <limits>
@@ -63,6 +64,38 @@ TYPED_TEST(SquareInverseTest, SolvesAsGaussianEliminationDoes) {
       EXPECT_LT(error, 10 * static_cast<double>(std::numeric_limits<S>::epsilon()) /
                            inverse.reciprocal_condition())
           << n << " " << batch;
+    }
+  }
+}
+
+// Solutions are exact ones of a matrix next to W, however badly W is conditioned: the blocks that
+// are inverted do not spoil that.
+TYPED_TEST(SquareInverseTest, ResidualsAreSmallWhateverTheCondition) {
+  using S = TypeParam;
+  constexpr auto kEpsilon = static_cast<double>(std::numeric_limits<S>::epsilon());
+  SquareInverse<S> inverse;
+  for (const Index n : {40, 64, 200}) {
+    for (const double condition : {1.0, 1e-2 / std::sqrt(kEpsilon), 1e-2 / kEpsilon}) {
+      const Matrix<double> left = RandomMatrix<double>(n, n, 1).householderQr().householderQ();
+      const Matrix<double> right = RandomMatrix<double>(n, n, 2).householderQr().householderQ();
+      Matrix<double> scales = Matrix<double>::Identity(n, n);
+      for (Index i = 0; i < n; ++i) {
+        scales(i, i) = std::pow(condition, -static_cast<double>(i) / static_cast<double>(n - 1));
+      }
+      const Matrix<double> b = RandomMatrix<double>(n, 60, 3);
+      for (const Matrix<double>& exact :
+           {Matrix<double>(left * scales * right), Matrix<double>(scales * left)}) {
+        const Matrix<S> w = exact.template cast<S>();
+        Matrix<S> x = b.template cast<S>();
+        inverse.Factorise(w);
+        ASSERT_FALSE(inverse.is_singular());
+        inverse.Solve(x);
+        const Matrix<double> solved = x.template cast<double>();
+        const Matrix<double> residual =
+            w.template cast<double>() * solved - b.template cast<S>().template cast<double>();
+        EXPECT_LT(residual.norm(), 10 * kEpsilon * exact.norm() * solved.norm())
+            << n << " " << condition;
+      }
     }
   }
 }
