@@ -47,7 +47,7 @@ struct Lapack<double> {
 
 // Columns of W that LAPACK eliminates, and of the triangles on the diagonal that are inverted: all
 // between them, nearly all of the work, is our own product.
-constexpr Index kBlock = 32;
+constexpr Index kBlock = 16;
 
 // About half of n, in whole blocks.
 Index HalfOf(Index n) { return (n / 2 + kBlock - 1) / kBlock * kBlock; }

@@ -35,7 +35,7 @@ class SquareInverse {
   std::vector<int> pivots_;  // as LAPACK has them
   // Of the blocks on the diagonals of L and U, side by side, (rows of a block, n).
   Matrix<S> lower_inverses_, upper_inverses_;
-  Matrix<S> x_;              // (n, 1), for the estimate
+  Matrix<S> x_;  // (n, 1), for the estimate
   double reciprocal_condition_ = 0;
 };
 
