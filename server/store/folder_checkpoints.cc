@@ -12,7 +12,6 @@
 #include "absl/strings/strip.h"
 #include "common/file.h"
 #include "common/sha256.h"
-#include "common/status_macros.h"
 
 namespace tpsweep::server {
 namespace {

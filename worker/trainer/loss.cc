@@ -1,8 +1,8 @@
 #include "worker/trainer/loss.h"
 
 #include <cmath>
+#include <vector>
 
-#include "absl/container/fixed_array.h"
 #include "worker/trainer/kernels.h"
 
 namespace tpsweep::trainer {
@@ -19,7 +19,8 @@ Index ArgMax(const Column& column) {
 
 // exps_j = exp(h_j - largest), and their sum. NaN stays NaN.
 template <class Column>
-double ExpAndSum(const Column& h, double largest, absl::Span<double> exps) {
+double ExpAndSum(const Column& h, double largest, std::vector<double>& exps) {
+  exps.resize(static_cast<size_t>(h.size()));
   for (size_t i = 0; i < exps.size(); ++i) {
     exps[i] = static_cast<double>(h(static_cast<Index>(i))) - largest;
   }
@@ -56,7 +57,7 @@ LossValue EvaluateLoss(v1::Loss kind, const Matrix<S>& h, const Matrix<S>& y,
     output_error->bottomRows(h.rows() - num_targets).setZero();
   }
   const double factor = kind == v1::LOSS_HALF_SQUARES ? 0.5 : 1;
-  absl::FixedArray<double, 256> exps(static_cast<size_t>(num_targets));
+  thread_local std::vector<double> exps;  // kept, so that steps do not allocate
   double sum = 0;
   LossValue result;
   for (Index b = 0; b < batch; ++b) {
@@ -75,7 +76,7 @@ LossValue EvaluateLoss(v1::Loss kind, const Matrix<S>& h, const Matrix<S>& y,
       continue;
     }
     const auto largest = static_cast<double>(h_b(answer));
-    const double exp_sum = ExpAndSum(h_b, largest, absl::MakeSpan(exps));
+    const double exp_sum = ExpAndSum(h_b, largest, exps);
     const double log_sum = largest + std::log(exp_sum);
     const double mass = y_b.template cast<double>().sum();  // 1 for one-hot rows
     for (Index i = 0; i < num_targets; ++i) {

@@ -62,10 +62,10 @@ INSTANTIATE_TEST_SUITE_P(Rules, AllocationTest, testing::ValuesIn(RulesThatKeepT
                          [](const auto& test) { return test.param; });
 
 template <class S>
-int64_t AllocationsOfThirdStep(const v1::TrainingSpec& spec) {
-  Trainee<S> trainee(spec, {12, 8, 8, 8, 5});
+int64_t AllocationsOfThirdStep(const v1::TrainingSpec& spec, Index outputs = 5) {
+  Trainee<S> trainee(spec, {12, 8, 8, 8, outputs});
   const Matrix<S> x = RandomMatrix<S>(12, 16, 1);
-  const Matrix<S> y = RandomTargets<S>(5, 16, 2);
+  const Matrix<S> y = RandomTargets<S>(outputs, 16, 2);
   trainee.Step(x, y);
   trainee.Step(x, y);
   const int64_t before = num_allocations;
@@ -77,6 +77,16 @@ TEST_P(AllocationTest, AStepOfTheRuleAllocatesNothing) {
   const v1::TrainingSpec spec = SpecOfRule(GetParam());
   EXPECT_EQ(AllocationsOfThirdStep<float>(spec), 0);
   EXPECT_EQ(AllocationsOfThirdStep<double>(spec), 0);
+}
+
+// As many classes as they like, and autoencoders.
+TEST(Allocation, AStepWithManyOutputsAllocatesNothing) {
+  for (const v1::Loss loss : {v1::LOSS_CROSS_ENTROPY, v1::LOSS_MSE, v1::LOSS_HALF_SQUARES}) {
+    v1::TrainingSpec spec = SpecOfRule("bp");
+    spec.set_loss(loss);
+    EXPECT_EQ(AllocationsOfThirdStep<float>(spec, 1000), 0) << v1::Loss_Name(loss);
+    EXPECT_EQ(AllocationsOfThirdStep<double>(spec, 1000), 0) << v1::Loss_Name(loss);
+  }
 }
 
 TEST(Allocation, IsCounted) {

@@ -129,9 +129,10 @@ TYPED_TEST(KernelsTest, ExpTanhAndSigmoidAgreeWithLibm) {
   using S = TypeParam;
   const bool is_float = std::is_same_v<S, float>;
   for (const Kernels<S>* kernels : Tables<S>()) {
-    // Results from the least normal number to the largest.
+    // To the last x whose exponential is not infinity, and down to about the least normal number.
     std::vector<S> exponents = WholeRange<S>(is_float ? 87.3 : 708);
-    for (double x = 1; x < (is_float ? 87.3 : 708); x += 1.0 / 512) {
+    if (is_float) exponents.push_back(S{88});
+    for (double x = 1; x <= (is_float ? 87.3 : 708); x += 1.0 / 512) {
       exponents.push_back(static_cast<S>(x));
       exponents.push_back(static_cast<S>(-x));
     }
