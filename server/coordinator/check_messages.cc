@@ -147,6 +147,7 @@ absl::Status Check(const v1::Checkpoint& checkpoint) {
 
 absl::Status Check(const v1::Completion& completion) {
   TP_RETURN_IF_ERROR(ParseAttemptName(completion.attempt()).status());
+  TP_RETURN_IF_ERROR(Check(completion.free_slots()));
   if (completion.last_sequence() < 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("completion.last_sequence: ", completion.last_sequence(), " is below 0"));

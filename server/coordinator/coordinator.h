@@ -147,9 +147,9 @@ class Coordinator {
 
   // workers.cc
   // False: the attempt is not leased to this worker.
-  absl::StatusOr<bool> TakeReport(WorkerEntry& worker, const v1::Report& report)
+  absl::StatusOr<bool> TakeReport(WorkerEntry& worker, const v1::Report& report, Change& change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  bool TakeCompletion(WorkerEntry& worker, const v1::Completion& completion)
+  bool TakeCompletion(WorkerEntry& worker, const v1::Completion& completion, Change& change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // One more failure of `run`, which is then queued again, or has FAILED for good.
   void CountFailure(StudyState& study, v1::Run& run, Change& change)

@@ -170,16 +170,19 @@ absl::Status Coordinator::Receive(SessionId session, const v1::WorkerMessage& me
     WorkerEntry* worker = workers_.FindSession(session);
     if (worker == nullptr) return absl::AbortedError("the worker connected again, or was given up");
     worker->last_heard = clock_.Elapsed();
+    Change change(clock_.WallNow());
     if (message.has_report()) {
-      is_leased = TakeReport(*worker, message.report());
+      is_leased = TakeReport(*worker, message.report(), change);
     } else if (message.has_completion()) {
-      is_leased = TakeCompletion(*worker, message.completion());
+      const v1::Completion& completion = message.completion();
+      if (completion.has_free_slots()) worker->offered = completion.free_slots().count();
+      is_leased = TakeCompletion(*worker, completion, change);
+      Schedule(change);
     } else if (message.has_free_slots()) {
       worker->offered = message.free_slots().count();
-      Change change(clock_.WallNow());
       Schedule(change);
-      Publish(std::move(change));
     }
+    Publish(std::move(change));
   }
   TP_RETURN_IF_ERROR(is_leased.status());
   if (!*is_leased && message.has_report()) {
@@ -198,11 +201,11 @@ void Coordinator::Disconnect(SessionId session) {
   workers_.Disconnect(*worker);
 }
 
-absl::StatusOr<bool> Coordinator::TakeReport(WorkerEntry& worker, const v1::Report& report) {
+absl::StatusOr<bool> Coordinator::TakeReport(WorkerEntry& worker, const v1::Report& report,
+                                             Change& change) {
   if (!worker.attempts.contains(report.attempt())) return false;
   Lease& lease = *leases_.Find(report.attempt());
   if (report.has_checkpoint()) TP_RETURN_IF_ERROR(CheckArrived(lease, report.checkpoint()));
-  Change change(clock_.WallNow());
   for (const v1::Measurement& measurement : report.measurements()) {
     if (measurement.sequence() <= lease.last_sequence) continue;  // said before
     if (measurement.sequence() > lease.last_sequence + 1) break;  // one is missing
@@ -228,11 +231,11 @@ absl::StatusOr<bool> Coordinator::TakeReport(WorkerEntry& worker, const v1::Repo
   ack.set_durable_sequence(lease.last_sequence);
   ack.set_durable_checkpoint(lease.last_checkpoint);
   change.acks.push_back({worker.about.id(), std::move(ack)});
-  Publish(std::move(change));
   return true;
 }
 
-bool Coordinator::TakeCompletion(WorkerEntry& worker, const v1::Completion& completion) {
+bool Coordinator::TakeCompletion(WorkerEntry& worker, const v1::Completion& completion,
+                                 Change& change) {
   const std::string& attempt = completion.attempt();
   if (!worker.attempts.contains(attempt)) return false;
   Lease& lease = *leases_.Find(attempt);
@@ -240,7 +243,6 @@ bool Coordinator::TakeCompletion(WorkerEntry& worker, const v1::Completion& comp
     Send(worker, MakeAck(lease, v1::DIRECTIVE_CONTINUE));
     return true;
   }
-  Change change(clock_.WallNow());
   StudyState& study = *FindStudy(lease.study);
   v1::Run& run = *study.FindOpen(lease.run);
   v1::Ack ack = MakeAck(attempt, v1::DIRECTIVE_CONTINUE);
@@ -282,8 +284,6 @@ bool Coordinator::TakeCompletion(WorkerEntry& worker, const v1::Completion& comp
       study.Move(run, v1::RUN_STATE_QUEUED, "run.queued", change);
       break;
   }
-  Schedule(change);
-  Publish(std::move(change));
   return true;
 }
 

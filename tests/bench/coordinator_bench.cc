@@ -125,23 +125,21 @@ class Worker {
   }
   // A report with one measurement, and the end, for every lease that comes.
   void RunAll(int runs) {
-    int held = 0;
     v1::ServerMessage answer;
     v1::WorkerMessage message;
     Offer(kSlots);
     while (runs > 0 && stream_->Read(&answer)) {
       if (answer.has_lease()) {
-        ++held;
         message.mutable_report()->set_attempt(answer.lease().attempt());
         *message.mutable_report()->add_measurements() = MakeMeasurement(1);
         stream_->Write(message);
         message.mutable_completion()->set_attempt(answer.lease().attempt());
         message.mutable_completion()->set_outcome(v1::ATTEMPT_OUTCOME_COMPLETED);
         message.mutable_completion()->set_last_sequence(1);
+        message.mutable_completion()->mutable_free_slots()->set_count(kSlots);
         stream_->Write(message);
       } else if (answer.ack().completed()) {
         --runs;
-        Offer(kSlots - --held);
       }
     }
     Offer(0);

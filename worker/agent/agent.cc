@@ -138,16 +138,21 @@ std::optional<v1::WorkerMessage> Agent::WaitForNext(std::shared_ptr<HeldAttempt>
 }
 
 std::optional<v1::WorkerMessage> Agent::Pending() {
+  const int free = FreeSlots();
   for (auto& [name, attempt] : held_) {
-    if (std::optional<v1::WorkerMessage> message = attempt->NextMessage()) return message;
-  }
-  if (const int free = FreeSlots(); free != free_slots_said_) {
-    free_slots_said_ = free;
-    v1::WorkerMessage message;
-    message.mutable_free_slots()->set_count(free);
+    std::optional<v1::WorkerMessage> message = attempt->NextMessage();
+    if (!message) continue;
+    if (message->has_completion()) {
+      message->mutable_completion()->mutable_free_slots()->set_count(free);
+      free_slots_said_ = free;
+    }
     return message;
   }
-  return std::nullopt;
+  if (free == free_slots_said_) return std::nullopt;
+  free_slots_said_ = free;
+  v1::WorkerMessage message;
+  message.mutable_free_slots()->set_count(free);
+  return message;
 }
 
 std::shared_ptr<HeldAttempt> Agent::ToRead() {

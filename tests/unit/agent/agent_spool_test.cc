@@ -137,8 +137,7 @@ TEST_F(SpoolingAgentTest, WritesNothingButTheLeaseWhileAServerListens) {
   script_.Measure(50);
   script_.Finish();
   ReportsUpTo(50);
-  NextCompletion();
-  NextFreeSlots(1);  // the slot is done with it
+  EXPECT_EQ(NextCompletion().free_slots().count(), 1);  // the slot is done with it
   EXPECT_TRUE(ReadFile(File("lease")).ok());
   EXPECT_FALSE(ReadFile(File("measurements")).ok());
   EXPECT_FALSE(ReadFile(File("completion")).ok());

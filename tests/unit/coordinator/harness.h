@@ -144,13 +144,14 @@ class FakeWorker {
   absl::Status Complete(const std::string& attempt, int64_t last_sequence,
                         v1::AttemptOutcome outcome = v1::ATTEMPT_OUTCOME_COMPLETED,
                         const std::string& text = "") {
-    v1::WorkerMessage message;
-    v1::Completion& completion = *message.mutable_completion();
-    completion.set_attempt(attempt);
-    completion.set_outcome(outcome);
-    completion.set_message(text);
-    completion.set_last_sequence(last_sequence);
-    return coordinator_->Receive(session_, message);
+    return Say(MakeCompletion(attempt, last_sequence, outcome, text));
+  }
+  // The end of a completed attempt, with so many slots free after it.
+  absl::Status CompleteAndOffer(const std::string& attempt, int64_t last_sequence, int free_slots) {
+    v1::WorkerMessage message =
+        MakeCompletion(attempt, last_sequence, v1::ATTEMPT_OUTCOME_COMPLETED, "");
+    message.mutable_completion()->mutable_free_slots()->set_count(free_slots);
+    return Say(message);
   }
 
   absl::Status Say(const v1::WorkerMessage& message) {
@@ -203,6 +204,16 @@ class FakeWorker {
   FakeLink& link() { return *link_; }
 
  private:
+  static v1::WorkerMessage MakeCompletion(const std::string& attempt, int64_t last_sequence,
+                                          v1::AttemptOutcome outcome, const std::string& text) {
+    v1::WorkerMessage message;
+    v1::Completion& completion = *message.mutable_completion();
+    completion.set_attempt(attempt);
+    completion.set_outcome(outcome);
+    completion.set_message(text);
+    completion.set_last_sequence(last_sequence);
+    return message;
+  }
   absl::Status Send(const std::string& attempt, v1::WorkerMessage message) {
     message.mutable_report()->set_attempt(attempt);
     return coordinator_->Receive(session_, message);

@@ -270,6 +270,25 @@ TEST_F(CoordinatorTest, CompletionWaitsForAllMeasurements) {
   EXPECT_EQ(acks.back().durable_sequence(), 2);
 }
 
+TEST_F(CoordinatorTest, TheEndOfARunAndTheNextLeaseAreOneChange) {
+  Create(MakeSpec("s", 3));
+  FakeWorker worker("w", "a");
+  ASSERT_THAT(StartWorker(worker, 1), SizeIs(1));
+  TP_EXPECT_OK(worker.CompleteAndOffer(kFirst, 0, 1));
+  EXPECT_THAT(worker.TakeLeases(), IsEmpty());
+  Flush();
+  EXPECT_THAT(worker.TakeLeases(), ElementsAre("studies/s/trials/1/runs/0/attempts/1"));
+  EXPECT_EQ(Run("s/trials/0/runs/0").state(), v1::RUN_STATE_SUCCEEDED);
+  // One that says nothing of slots leaves what was said before.
+  TP_EXPECT_OK(worker.Complete("studies/s/trials/1/runs/0/attempts/1", 0));
+  Flush();
+  EXPECT_THAT(worker.TakeLeases(), IsEmpty());
+  // One that is said twice tells of its slot all the same.
+  TP_EXPECT_OK(worker.CompleteAndOffer(kFirst, 0, 1));
+  Flush();
+  EXPECT_THAT(worker.TakeLeases(), ElementsAre("studies/s/trials/2/runs/0/attempts/1"));
+}
+
 TEST_F(CoordinatorTest, CompletionMayBeSaidTwice) {
   Create(MakeSpec("s", 2));
   FakeWorker worker("w", "a");
@@ -566,6 +585,13 @@ TEST_F(CoordinatorTest, WrongMessagesAreRefusedWithTheField) {
   expect_bad([&](v1::WorkerMessage& m) { m.mutable_free_slots()->set_count(-1); }, "count");
   expect_bad([&](v1::WorkerMessage& m) { m.mutable_completion()->set_attempt(kFirst); },
              "completion.outcome");
+  expect_bad(
+      [&](v1::WorkerMessage& m) {
+        m.mutable_completion()->set_attempt(kFirst);
+        m.mutable_completion()->set_outcome(v1::ATTEMPT_OUTCOME_COMPLETED);
+        m.mutable_completion()->mutable_free_slots()->set_count(4097);
+      },
+      "count");
   expect_bad([&](v1::WorkerMessage& m) { *m.mutable_hello() = worker.MakeHello(); }, "hello");
   expect_bad([&](v1::WorkerMessage& m) { m.Clear(); }, "none of");
   Flush();

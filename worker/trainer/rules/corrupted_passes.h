@@ -9,6 +9,7 @@
 
 #include "worker/trainer/learning_rule.h"
 #include "worker/trainer/network.h"
+#include "worker/trainer/scratch.h"
 #include "worker/trainer/tensor.h"
 
 namespace tpsweep::trainer {
@@ -22,11 +23,6 @@ class CorruptedPasses {
 
   // (n_i, B) sigma xi.
   Matrix<S>& sigma_xi(int i) { return sigma_xi_[static_cast<size_t>(i)]; }
-  // (n_i, B) h[i] + sigma xi.
-  MatrixRef<S> start(int i) {
-    Matrix<S>& activity = activity_[static_cast<size_t>(i)];
-    return activity.rightCols(activity.cols() / i);
-  }
   // (n_L, B) a[L] at the end of pass i.
   MatrixRef<S> end(int i) {
     const Index batch = sigma_xi_.back().cols();
@@ -36,9 +32,10 @@ class CorruptedPasses {
   Matrix<S>& ends() { return ends_; }
 
  private:
-  // Index l. The passes share one product for each layer: activity_[l] (n_l, l B)
-  // holds in its i-th B columns the activity of layer l in pass i.
-  std::vector<Matrix<S>> sigma_xi_, activity_;
+  std::vector<Matrix<S>> sigma_xi_;  // index i
+  // The passes share one product for each layer: (n_l, l B), in its i-th B columns the activity of
+  // layer l in pass i. Of this layer and the one below.
+  Scratch<S> activity_[2];
   Matrix<S> ends_;
 };
 

@@ -58,9 +58,11 @@ class DdtpControl final : public LearningRule<S> {
     for (int i = 1; i < network.num_layers(); ++i) {
       Parameter<S>& q = parameters_[static_cast<size_t>(i) - 1];
       Parameter<S>* d = Bias(i);
-      Matrix<S>& r = passes_.sigma_xi(i);  // of the right shape, and not needed any more
+      Matrix<S>& sigma_xi = passes_.sigma_xi(i);
+      Add<S>(pass.h[static_cast<size_t>(i)], sigma_xi, sigma_xi);  // hc
+      MatrixRef<S> r = residual_.Get(sigma_xi.rows(), sigma_xi.cols());
       AffineMap<S>(q.value, d == nullptr ? nullptr : &d->value, passes_.end(i), r);
-      Subtract<S>(r, passes_.start(i), r);
+      Subtract<S>(r, sigma_xi, r);
       const double scale = 1 / static_cast<double>(r.size());
       losses.push_back(scale * SumOfSquares<S>(r));
       Scale<S>(static_cast<S>(2 * scale), r, r);
@@ -83,6 +85,7 @@ class DdtpControl final : public LearningRule<S> {
   // Kept, so that steps do not allocate.
   Matrix<S> preactivation_step_;  // (n_L, B)
   CorruptedPasses<S> passes_;
+  Scratch<S> residual_;  // (n_i, B), of one layer after the other
 };
 
 }  // namespace

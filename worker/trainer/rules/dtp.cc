@@ -37,11 +37,13 @@ class Dtp final : public LearningRule<S> {
       : eta_(spec.dtp().target_stepsize()),
         sigma_(spec.dtp().sigma()),
         chain_(spec.network(), ActivationOf(spec.dtp().feedback_activation(), spec.network()),
-               spec.network().bias(), network, seed),
-        scratch_(static_cast<size_t>(network.num_layers()) + 1) {}
+               spec.network().bias(), network, seed) {}
 
   void ComputeUpdate(Network<S>& network, Pass<S>& pass) override {
-    chain_.SetTargets(eta_, pass);
+    chain_.SetTargets(eta_, pass, [&](int k) -> typename FeedbackChain<S>::Evaluation {
+      const MatrixRef<S> g = g_.Get(network.size(k - 1), pass.h[0].cols());
+      return {g, g};
+    });
     ComputeLocalGradients(network, pass);
   }
 
@@ -50,22 +52,22 @@ class Dtp final : public LearningRule<S> {
     losses.clear();
     const double c = 1 / (std::max(sigma_, kMinSigmaOfScale) * std::max(sigma_, kMinSigmaOfScale));
     for (int k = 2; k <= network.num_layers(); ++k) {
-      Scratch& s = scratch_[static_cast<size_t>(k)];
       const Matrix<S>& h = pass.h[static_cast<size_t>(k) - 1];
-      for (Matrix<S>* scratch : {&s.corrupted, &s.z, &s.g, &s.dz}) {
-        scratch->resize(h.rows(), h.cols());
-      }
-      s.f.resize(network.size(k), h.cols());
-      noise.Fill(k - 1, static_cast<S>(sigma_), s.corrupted);
-      Add<S>(h, s.corrupted, s.corrupted);
-      network.ForwardLayer(k, s.corrupted, s.f, s.f);
-      chain_.Evaluate(k, s.f, s.z, s.g);
+      const MatrixRef<S> corrupted = corrupted_.Get(h.rows(), h.cols());
+      const MatrixRef<S> z = z_.Get(h.rows(), h.cols());
+      const MatrixRef<S> g = g_.Get(h.rows(), h.cols());
+      const MatrixRef<S> f = f_.Get(network.size(k), h.cols());
+      noise.Fill(k - 1, static_cast<S>(sigma_), corrupted);
+      Add<S>(h, corrupted, corrupted);
+      network.ForwardLayer(k, corrupted, f, f);
+      chain_.Evaluate(k, f, z, g);
 
-      Subtract<S>(s.g, s.corrupted, s.dz);
+      const MatrixRef<S> dz = corrupted;
+      Subtract<S>(g, corrupted, dz);
       const double scale = c / static_cast<double>(h.size());
-      losses.push_back(scale * SumOfSquares<S>(s.dz));
-      MultiplyByDerivative<S>(chain_.t(), s.z, s.g, static_cast<S>(2 * scale), s.dz, s.dz);
-      chain_.SetGradient(k, s.dz, s.f);
+      losses.push_back(scale * SumOfSquares<S>(dz));
+      MultiplyByDerivative<S>(chain_.t(), z, g, static_cast<S>(2 * scale), dz, dz);
+      chain_.SetGradient(k, dz, f);
     }
   }
 
@@ -73,15 +75,11 @@ class Dtp final : public LearningRule<S> {
   double target_stepsize() const override { return eta_; }
 
  private:
-  // Of one feedback path; kept, so that steps do not allocate.
-  struct Scratch {
-    Matrix<S> corrupted, z, g, dz;  // (n_{k-1}, B)
-    Matrix<S> f;                    // (n_k, B)
-  };
-
   double eta_, sigma_;
   FeedbackChain<S> chain_;
-  std::vector<Scratch> scratch_;  // index k
+  // Of one layer after the other.
+  Scratch<S> corrupted_, z_, g_;  // (n_{k-1}, B)
+  Scratch<S> f_;                  // (n_k, B)
 };
 
 }  // namespace

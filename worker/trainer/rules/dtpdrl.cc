@@ -23,6 +23,8 @@
 //
 // Source: [TF] "A theoretical framework for target propagation" (2020), section 4,
 // and its authors' code.
+#include <optional>
+
 #include "worker/trainer/elementwise.h"
 #include "worker/trainer/rules/clean_evaluation.h"
 #include "worker/trainer/rules/corrupted_passes.h"
@@ -43,10 +45,16 @@ class Dtpdrl final : public LearningRule<S> {
             spec.network(), ActivationOf(spec.dtpdrl().feedback_activation(), spec.network()),
             spec.network().bias() && spec.dtpdrl().feedback_activation() != v1::ACTIVATION_LINEAR,
             network, seed),
-        levels_(static_cast<size_t>(network.num_layers()) + 1) {}
+        clean_(static_cast<size_t>(network.num_layers()) + 1) {}
 
   void ComputeUpdate(Network<S>& network, Pass<S>& pass) override {
-    chain_.SetTargets(eta_, pass);
+    const Index batch = pass.h[0].cols();
+    chain_.SetTargets(eta_, pass, [&](int k) -> Evaluation {
+      Clean& clean = clean_[static_cast<size_t>(k)];
+      clean.z.resize(network.size(k - 1), batch);
+      clean.g.resize(network.size(k - 1), batch);
+      return {clean.z, clean.g};
+    });
     evaluation_.Keep(pass);
     ComputeLocalGradients(network, pass);
   }
@@ -59,33 +67,36 @@ class Dtpdrl final : public LearningRule<S> {
     passes_.Run(network, pass, sigma_, noise);
     const bool has_clean = evaluation_.Take(pass);
     const Index batch = pass.h[0].cols();
-    for (int l = 2; l <= num_layers; ++l) {
-      Level& level = levels_[static_cast<size_t>(l)];
-      level.h.resize(network.size(l), l * batch);
-      level.h.rightCols(batch) = pass.h[static_cast<size_t>(l)];
-      level.z.resize(network.size(l - 1), l * batch);
-      level.g.resize(network.size(l - 1), l * batch);
-      level.dz.resize(network.size(l - 1), 2 * batch);
-    }
-    Apply<S>(network.activation(num_layers), passes_.ends(),
-             levels_.back().h.leftCols((num_layers - 1) * batch));
+    // What g_k maps in the passes that began at layers 1..k-1, and without noise: one product for
+    // all. B columns for each, the clean ones last.
+    const auto h_of = [&](int k) {
+      MatrixRef<S> h = h_[k % 2].Get(network.size(k), k * batch);
+      h.rightCols(batch) = pass.h[static_cast<size_t>(k)];
+      return h;
+    };
+    std::optional<MatrixRef<S>> h = h_of(num_layers);
+    Apply<S>(network.activation(num_layers), passes_.ends(), h->leftCols((num_layers - 1) * batch));
     for (int k = num_layers; k >= 2; --k) {
-      Level& level = levels_[static_cast<size_t>(k)];
+      MatrixRef<S> z = z_.Get(network.size(k - 1), k * batch);
+      MatrixRef<S> g = g_.Get(network.size(k - 1), k * batch);
       const Index columns = has_clean ? (k - 1) * batch : k * batch;
-      chain_.Evaluate(k, level.h.leftCols(columns), level.z.leftCols(columns),
-                      level.g.leftCols(columns));
-      if (has_clean) {
-        level.z.rightCols(batch) = chain_.z_of_targets(k);
-        level.g.rightCols(batch) = chain_.g_of_targets(k);
-      }
-      const auto g_clean = level.g.rightCols(batch);
+      chain_.Evaluate(k, h->leftCols(columns), z.leftCols(columns), g.leftCols(columns));
+      Clean& kept = clean_[static_cast<size_t>(k)];
+      const Evaluation clean = has_clean ? Evaluation{kept.z, kept.g}
+                                         : Evaluation{z.rightCols(batch), g.rightCols(batch)};
+      const auto of_pass = [&](MatrixRef<S>& m, int i) {
+        return MatrixRef<S>(m.middleCols((i - 1) * batch, batch));
+      };
+      losses[static_cast<size_t>(k) - 2] =
+          Reconstruct(k, h->rightCols(2 * batch), {of_pass(z, k - 1), of_pass(g, k - 1)}, clean);
+      if (k == 2) break;
+      MatrixRef<S> h_below = h_of(k - 1);
       for (int i = 1; i + 1 < k; ++i) {  // those that go further down
-        MatrixRef<S> below =
-            levels_[static_cast<size_t>(k) - 1].h.middleCols((i - 1) * batch, batch);
-        Subtract<S>(level.g.middleCols((i - 1) * batch, batch), g_clean, below);
+        MatrixRef<S> below = of_pass(h_below, i);
+        Subtract<S>(of_pass(g, i), clean.g, below);
         Add<S>(pass.h[static_cast<size_t>(k) - 1], below, below);
       }
-      losses[static_cast<size_t>(k) - 2] = Reconstruct(k, level, batch);
+      h.emplace(h_below);
     }
   }
 
@@ -93,36 +104,41 @@ class Dtpdrl final : public LearningRule<S> {
   double target_stepsize() const override { return eta_; }
 
  private:
-  // What g_l maps in the passes that began at layers 1..l-1, and without noise: one
-  // product for all. B columns for each, the clean ones last.
-  struct Level {
-    Matrix<S> h;     // (n_l, l B)
-    Matrix<S> z, g;  // (n_{l-1}, l B)
-    Matrix<S> dz;    // (n_{l-1}, 2 B) of the last pass and the clean columns
-  };
+  using Evaluation = typename FeedbackChain<S>::Evaluation;
 
-  // The loss and the gradients of path k, which ends the pass that began at layer k - 1.
-  double Reconstruct(int k, Level& level, Index batch) {
-    const auto of_path = [&](Matrix<S>& m) { return m.rightCols(2 * batch); };
+  // The loss and the gradients of path k, which ends the pass that began at layer k - 1: `h`
+  // (n_k, 2 B) is what it maps, of that pass and without noise.
+  double Reconstruct(int k, const ConstMatrixRef<S>& h, const Evaluation& corrupted,
+                     const Evaluation& clean) {
     Matrix<S>& r = passes_.sigma_xi(k - 1);
-    MatrixRef<S> change = level.dz.leftCols(batch);
-    Subtract<S>(of_path(level.g).leftCols(batch), of_path(level.g).rightCols(batch), change);
+    MatrixRef<S> dz = dz_.Get(r.rows(), 2 * r.cols());
+    MatrixRef<S> change = dz.leftCols(r.cols());
+    Subtract<S>(corrupted.g, clean.g, change);
     Subtract<S>(r, change, r);
     const double scale = 1 / (sigma_ * sigma_ * static_cast<double>(r.size()));
     const double loss = scale * SumOfSquares<S>(r);
-    Scale<S>(static_cast<S>(-2 * scale), r, level.dz.leftCols(batch));
-    Scale<S>(static_cast<S>(2 * scale), r, level.dz.rightCols(batch));
-    MultiplyByDerivative<S>(chain_.t(), of_path(level.z), of_path(level.g), level.dz);
-    chain_.SetGradient(k, level.dz, of_path(level.h));
+    const auto c = static_cast<S>(2 * scale);
+    MultiplyByDerivative<S>(chain_.t(), corrupted.z, corrupted.g, -c, r, dz.leftCols(r.cols()));
+    MultiplyByDerivative<S>(chain_.t(), clean.z, clean.g, c, r, dz.rightCols(r.cols()));
+    chain_.SetGradient(k, dz, h);
     return loss;
   }
+
+  // g_k and its argument at h[k], (n_{k-1}, B).
+  struct Clean {
+    Matrix<S> z, g;
+  };
 
   double eta_, sigma_;
   FeedbackChain<S> chain_;
   // Kept, so that steps do not allocate.
-  CleanEvaluation<S> evaluation_;  // of the chain
+  std::vector<Clean> clean_;  // index k, of the targets
+  CleanEvaluation<S> evaluation_;
   CorruptedPasses<S> passes_;
-  std::vector<Level> levels_;  // index l
+  // Of one layer after the other.
+  Scratch<S> h_[2];   // (n_k, k B) of this path and the next one
+  Scratch<S> z_, g_;  // (n_{k-1}, k B)
+  Scratch<S> dz_;     // (n_{k-1}, 2 B)
 };
 
 }  // namespace

@@ -14,11 +14,7 @@ namespace tpsweep::trainer {
 template <class S>
 FeedbackChain<S>::FeedbackChain(const v1::Network& spec, Activation t, bool has_bias,
                                 const Network<S>& network, uint64_t seed)
-    : t_(t),
-      has_bias_(has_bias),
-      z_(static_cast<size_t>(network.num_layers()) + 1),
-      g_target_(z_.size()),
-      g_(z_.size()) {
+    : t_(t), has_bias_(has_bias) {
   for (int k = 2; k <= network.num_layers(); ++k) {
     Matrix<S> weights(network.size(k - 1), network.size(k));
     InitialiseFeedback(spec, DeriveSeed(seed, static_cast<uint64_t>(k)), weights);
@@ -44,17 +40,17 @@ void FeedbackChain<S>::SetGradient(int k, const ConstMatrixRef<S>& dz, const Con
 }
 
 template <class S>
-void FeedbackChain<S>::SetTargets(double eta, Pass<S>& pass) {
+void FeedbackChain<S>::SetTargets(double eta, Pass<S>& pass,
+                                  absl::FunctionRef<Evaluation(int k)> clean) {
   SetOutputTarget(eta, pass);
   for (size_t above = pass.h.size() - 1; above >= 2; --above) {
     const int k = static_cast<int>(above);
     const size_t below = above - 1;
-    for (Matrix<S>* scratch : {&z_[above], &g_target_[above], &g_[above]}) {
-      scratch->resize(pass.h[below].rows(), pass.h[below].cols());
-    }
-    Evaluate(k, pass.target[above], z_[above], g_target_[above]);
-    Evaluate(k, pass.h[above], z_[above], g_[above]);
-    Subtract<S>(g_target_[above], g_[above], pass.displacement[below]);
+    const MatrixRef<S> g_target = g_target_.Get(pass.h[below].rows(), pass.h[below].cols());
+    Evaluate(k, pass.target[above], g_target, g_target);
+    const Evaluation at_h = clean(k);
+    Evaluate(k, pass.h[above], at_h.z, at_h.g);
+    Subtract<S>(g_target, at_h.g, pass.displacement[below]);
     Add<S>(pass.h[below], pass.displacement[below], pass.target[below]);
   }
 }

@@ -11,9 +11,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "worker/trainer/activation.h"
 #include "worker/trainer/network.h"
+#include "worker/trainer/scratch.h"
 #include "worker/trainer/tensor.h"
 
 namespace tpsweep::trainer {
@@ -34,12 +36,14 @@ class FeedbackChain {
   // The gradients of Q[k] and d[k] from dz = d loss / d z: dQ = dz y^T, dd = sum of columns.
   void SetGradient(int k, const ConstMatrixRef<S>& dz, const ConstMatrixRef<S>& y);
 
+  // Where to put z and g, both (n_{k-1}, B); they may be the same memory.
+  struct Evaluation {
+    MatrixRef<S> z, g;
+  };
   // All targets: D[L] = -eta e,  D[k-1] = g_k(T[k]) - g_k(h[k]),  T = h + D. In this order
-  // of operations no error gives exactly no update.
-  void SetTargets(double eta, Pass<S>& pass);
-  // What the last SetTargets evaluated at h[k], (n_{k-1}, B).
-  const Matrix<S>& z_of_targets(int k) const { return z_[static_cast<size_t>(k)]; }
-  const Matrix<S>& g_of_targets(int k) const { return g_[static_cast<size_t>(k)]; }
+  // of operations no error gives exactly no update. What is evaluated at h[k] goes to clean(k),
+  // asked for each k from L down to 2.
+  void SetTargets(double eta, Pass<S>& pass, absl::FunctionRef<Evaluation(int k)> clean);
 
  private:
   const Parameter<S>& Q(int k) const {
@@ -53,8 +57,7 @@ class FeedbackChain {
   Activation t_;
   bool has_bias_;
   std::vector<Parameter<S>> parameters_;  // Q2, d2, Q3, d3, ...
-  // Index k, (n_{k-1}, B). Kept, so that steps do not allocate.
-  std::vector<Matrix<S>> z_, g_target_, g_;
+  Scratch<S> g_target_;                   // (n_{k-1}, B)
 };
 
 }  // namespace tpsweep::trainer

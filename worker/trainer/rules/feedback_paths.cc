@@ -39,7 +39,6 @@ void FeedbackPaths<S>::AddPath(const FeedbackPathShape& shape, const v1::Network
   }
   path.z.resize(depth + 1);
   path.u.resize(depth + 1);
-  path.dz.resize(depth + 1);
   paths_.push_back(std::move(path));
 }
 
@@ -64,17 +63,16 @@ double FeedbackPaths<S>::Reconstruct(int i, double sigma, const ConstMatrixRef<S
   const Index batch = y.cols();
   Evaluate(path, y_corrupted, y, has_clean, pass.h[static_cast<size_t>(i)]);
   const Matrix<S>& g = path.u.back();
-  Matrix<S>& r = path.residual;
-  r.resize(g.rows(), batch);
+  MatrixRef<S> r = residual_.Get(g.rows(), batch);
   Subtract<S>(g.leftCols(batch), g.rightCols(batch), r);
   Subtract<S>(sigma_xi, r, r);
   const double scale = 1 / (sigma * sigma * static_cast<double>(r.size()));
   const double loss = scale * SumOfSquares<S>(r);
-  Matrix<S>& dg = path.dz.back();
-  dg.resize(g.rows(), g.cols());
+  const size_t last = path.u.size() - 1;
+  MatrixRef<S> dg = d_[last % 2].Get(g.rows(), g.cols());
   Scale<S>(static_cast<S>(-2 * scale), r, dg.leftCols(batch));
   Scale<S>(static_cast<S>(2 * scale), r, dg.rightCols(batch));
-  Backpropagate(path);
+  Backpropagate(path, last, dg);
   return loss;
 }
 
@@ -104,17 +102,16 @@ void FeedbackPaths<S>::Evaluate(Path& path, const ConstMatrixRef<S>& other,
 }
 
 template <class S>
-void FeedbackPaths<S>::Backpropagate(Path& path) {
-  for (size_t j = path.u.size() - 1; j >= 1; --j) {
-    Parameter<S>& q = parameters_[static_cast<size_t>(path.weight_at[j - 1])];
-    const int bias_at = path.bias_at[j - 1];
-    MultiplyByDerivative<S>(ActivationOf(path, j), path.z[j], path.u[j], path.dz[j]);
-    AffineGradient<S>(path.dz[j], path.u[j - 1], q.gradient,
-                      bias_at < 0 ? nullptr : &parameters_[static_cast<size_t>(bias_at)].gradient);
-    if (j == 1) break;
-    path.dz[j - 1].resize(q.value.cols(), path.dz[j].cols());
-    Gemm<S>(Transpose::kYes, q.value, Transpose::kNo, path.dz[j], 1, 0, path.dz[j - 1]);
-  }
+void FeedbackPaths<S>::Backpropagate(Path& path, size_t j, MatrixRef<S> d) {
+  Parameter<S>& q = parameters_[static_cast<size_t>(path.weight_at[j - 1])];
+  const int bias_at = path.bias_at[j - 1];
+  MultiplyByDerivative<S>(ActivationOf(path, j), path.z[j], path.u[j], d);
+  AffineGradient<S>(d, path.u[j - 1], q.gradient,
+                    bias_at < 0 ? nullptr : &parameters_[static_cast<size_t>(bias_at)].gradient);
+  if (j == 1) return;
+  MatrixRef<S> below = d_[(j - 1) % 2].Get(q.value.cols(), d.cols());
+  Gemm<S>(Transpose::kYes, q.value, Transpose::kNo, d, 1, 0, below);
+  Backpropagate(path, j - 1, below);
 }
 
 template class FeedbackPaths<float>;

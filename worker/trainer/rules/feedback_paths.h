@@ -23,6 +23,7 @@
 #include "absl/types/span.h"
 #include "worker/trainer/activation.h"
 #include "worker/trainer/network.h"
+#include "worker/trainer/scratch.h"
 #include "worker/trainer/tensor.h"
 
 namespace tpsweep::trainer {
@@ -65,8 +66,7 @@ class FeedbackPaths {
     std::vector<int> weight_at, bias_at;  // index j - 1 into parameters_; -1: none
     // Index j; twice the B columns, the right half for the evaluation at y. Kept, so that
     // steps do not allocate.
-    std::vector<Matrix<S>> z, u, dz;
-    Matrix<S> residual;  // (n_i, B)
+    std::vector<Matrix<S>> z, u;
   };
 
   // The B columns `u` of u[0], from what the path reads.
@@ -75,8 +75,8 @@ class FeedbackPaths {
   // All z and u, at another input and, unless that is there, at y.
   void Evaluate(Path& path, const ConstMatrixRef<S>& other, const ConstMatrixRef<S>& y,
                 bool has_clean, const Matrix<S>& h);
-  // The gradients, from dg in dz[K].
-  void Backpropagate(Path& path);
+  // The gradients of steps 1..j, from d loss / d u[j], which becomes d loss / d z[j].
+  void Backpropagate(Path& path, size_t j, MatrixRef<S> d);
 
   const Matrix<S>* BiasOf(const Path& path, size_t j) const {
     return path.bias_at[j - 1] < 0 ? nullptr
@@ -89,6 +89,9 @@ class FeedbackPaths {
   Activation hidden_, last_;
   std::vector<Parameter<S>> parameters_;
   std::vector<Path> paths_;  // index i - 1
+  // Of one path after the other.
+  Scratch<S> residual_;  // (n_i, B)
+  Scratch<S> d_[2];      // (n, 2 B) d loss / d u[j] and u[j-1]
 };
 
 }  // namespace tpsweep::trainer
