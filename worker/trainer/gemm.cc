@@ -35,9 +35,11 @@ void VectorProduct(Transpose ta, Index m, Index k, double alpha, const double* a
               static_cast<blasint>(incx), beta, y, 1);
 }
 
-// A block of op(A) is packed at a time and stays in the second-level cache while all
-// columns of op(B) pass by; a panel of it and the columns that it meets stay in the first.
-constexpr size_t kBlockBytes = size_t{256} << 10;
+// A block of op(A) stays in the second-level cache while all columns of op(B) pass by, packed where
+// that pays; a panel of it and the columns that it meets stay in the first. Meanwhile the next one
+// is fetched.
+constexpr size_t kBlockBytes = size_t{128} << 10;
+constexpr size_t kLineBytes = 64;
 constexpr size_t kMaxDepth = 320;
 constexpr size_t kMaxColumns = 8;
 // Where the next term lies so many bytes further, or a multiple of it, each puts the one before out
@@ -127,9 +129,48 @@ size_t PackGroups(const GemmColumns<S>& columns, size_t left, S* packed) {
   return groups;
 }
 
-// The rows [begin, begin + rows) of C, terms [first, first + depth) of the sums.
+// Rows [begin, begin + rows) of C, terms [first, first + depth) of their sums.
+struct Block {
+  size_t begin, rows, first, depth;
+};
+
+// Fetches the part of A that a block needs, as it lies there, into the second-level cache, a little
+// for each group of columns of the block before. (All at once, it would come no faster than lines
+// can be on their way, and the products wait.)
 template <class S>
-void MultiplyBlock(const Product<S>& p, size_t begin, size_t rows, size_t first, size_t depth) {
+class BlockFetch {
+ public:
+  BlockFetch(const Product<S>& p, const Block& block)
+      : at_(reinterpret_cast<const char*>(p.a_at(block.begin, block.first))),
+        bytes_((p.transpose_a ? block.depth : block.rows) * sizeof(S)),
+        next_(p.lda * sizeof(S)),
+        left_(p.transpose_a ? block.rows : block.depth),
+        share_(CeilDiv(left_ * CeilDiv(bytes_, kLineBytes),
+                       CeilDiv(p.n, GetKernels<S>().gemm.most_columns))) {}
+
+  void Continue() {
+    for (size_t i = 0; i < share_ && left_ > 0; ++i) {
+      __builtin_prefetch(at_ + done_, /*rw=*/0, /*locality=*/2);
+      done_ += kLineBytes;
+      if (done_ < bytes_) continue;
+      done_ = 0;
+      at_ += next_;
+      --left_;
+    }
+  }
+
+ private:
+  // What is contiguous in memory: `left_` pieces of so many bytes, of the first of which `done_` are
+  // fetched.
+  const char* at_;
+  size_t bytes_, next_, left_;
+  size_t done_ = 0;
+  size_t share_;  // lines for each group
+};
+
+template <class S>
+void MultiplyBlock(const Product<S>& p, const Block& block, BlockFetch<S> next) {
+  const auto [begin, rows, first, depth] = block;
   const GemmKernels<S>& kernels = GetKernels<S>().gemm;
   Packed<S>& packed = PackedOfThread<S>();
   const size_t most = kernels.most_columns;
@@ -180,6 +221,7 @@ void MultiplyBlock(const Product<S>& p, size_t begin, size_t rows, size_t first,
       columns.b_next_k = width;
       columns.b_next_j = 1;
     }
+    next.Continue();
     (width == 4 ? kernels.multiply_four : kernels.multiply_most)(columns);
   }
 }
@@ -202,12 +244,19 @@ void Multiply(const Product<S>& p) {
   const size_t rows = CeilDiv(CeilDiv(p.m, CeilDiv(p.m, max_rows)), panel) * panel;
   // Panels that are not full are packed, by themselves where the others need not be.
   const size_t full = p.reads_a_where_it_lies() ? p.m / panel * panel : 0;
-  size_t count = 0;
-  for (size_t i = 0; i < p.m; i += count) {
-    count = std::min(rows, (i < full ? full : p.m) - i);
-    for (size_t first = 0; first < p.k; first += depth) {
-      MultiplyBlock(p, i, count, first, std::min(depth, p.k - first));
-    }
+  const auto block_at = [&](size_t begin, size_t first) {
+    const size_t left = (begin < full ? full : p.m) - begin;
+    return Block{begin, std::min(rows, left), first, std::min(depth, p.k - first)};
+  };
+  // The terms of some rows, then the next rows; after the last it has no rows.
+  const auto next_of = [&](const Block& block) {
+    const size_t first = block.first + block.depth;
+    return first < p.k ? block_at(block.begin, first) : block_at(block.begin + block.rows, 0);
+  };
+  for (Block block = block_at(0, 0); block.rows > 0;) {
+    const Block next = next_of(block);
+    MultiplyBlock(p, block, BlockFetch<S>(p, next));
+    block = next;
   }
 }
 
