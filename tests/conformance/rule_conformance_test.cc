@@ -49,11 +49,11 @@ TEST_P(RuleConformance, ShapesAreRightAndEverythingIsFinite) {
                    RandomTargets<double>(sizes.back(), batch, 2));
       const Pass<double>& pass = trainee.pass;
       for (size_t l = 1; l < sizes.size(); ++l) {
-        if (pass.target.empty()) break;
-        EXPECT_EQ(pass.target[l].rows(), trainee.network.size(static_cast<int>(l)));
-        EXPECT_EQ(pass.target[l].cols(), batch);
-        EXPECT_TRUE(pass.target[l].allFinite());
-        EXPECT_LT((pass.h[l] + pass.displacement[l] - pass.target[l]).cwiseAbs().maxCoeff(), 1e-14);
+        if (pass.displacement.empty()) break;
+        EXPECT_EQ(pass.target(l).rows(), trainee.network.size(static_cast<int>(l)));
+        EXPECT_EQ(pass.target(l).cols(), batch);
+        EXPECT_TRUE(pass.target(l).allFinite());
+        EXPECT_LT((pass.h[l] + pass.displacement[l] - pass.target(l)).cwiseAbs().maxCoeff(), 1e-14);
       }
       for (const auto parameters :
            {trainee.network.parameters(), trainee.rule->feedback_parameters()}) {
@@ -107,8 +107,8 @@ void ExpectNoErrorNoUpdate(Trainee<S>& trainee, Index batch) {
                    RandomTargets<S>(3, batch, 2));
   trainee.pass.output_error.setZero();
   trainee.rule->ComputeUpdate(trainee.network, trainee.pass);
-  for (size_t l = 1; l < trainee.pass.target.size(); ++l) {
-    EXPECT_EQ(trainee.pass.target[l], trainee.pass.h[l]);
+  for (size_t l = 1; l < trainee.pass.displacement.size(); ++l) {
+    EXPECT_EQ(trainee.pass.target(l), trainee.pass.h[l]);
   }
   for (const auto& parameter : trainee.network.parameters()) {
     EXPECT_TRUE((parameter.gradient.array() == 0).all()) << parameter.name;

@@ -20,13 +20,13 @@
 
 namespace tpsweep::trainer {
 
-// Index 0 of a and target is not used. Buffers keep their memory between passes.
+// Index 0 of a and displacement is not used. Buffers keep their memory between passes.
 template <class S>
 struct Pass {
-  std::vector<Matrix<S>> a;       // (n_l, B) pre-activations, l = 1..L
-  std::vector<Matrix<S>> h;       // (n_l, B) activities, l = 0..L
-  std::vector<Matrix<S>> target;  // (n_l, B) T[l], targets of h, l = 1..L; empty for rules without
-  // (n_l, B) T[l] - h[l], computed without forming the difference of near equals.
+  std::vector<Matrix<S>> a;  // (n_l, B) pre-activations, l = 1..L
+  std::vector<Matrix<S>> h;  // (n_l, B) activities, l = 0..L
+  // (n_l, B) T[l] - h[l], T[l] the target of h[l], l = 1..L; computed without forming the difference
+  // of near equals. Empty for rules without targets.
   std::vector<Matrix<S>> displacement;
   std::vector<Matrix<S>> delta;  // (n_l, B) d (loss of the rule) / d a[l], l = 1..L
   Matrix<S> output_error;        // (n_L, B) e = d loss / d h[L]; holds the 1/B of the mean
@@ -34,6 +34,9 @@ struct Pass {
   // a came from.
   std::vector<PoolOrigins> pool_origin;
   int64_t number = 0;  // of this forward pass among those that were made here
+
+  // T[l]: the updates need the displacements alone.
+  Matrix<S> target(size_t l) const { return h[l] + displacement[l]; }
 };
 
 template <class S>

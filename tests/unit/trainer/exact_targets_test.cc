@@ -106,7 +106,7 @@ bool CrossesKink(const Trainee<double>& trainee) {
   for (int l = 2; l <= trainee.network.num_layers(); ++l) {
     const auto at = static_cast<size_t>(l);
     Matrix<double> mixed(trainee.network.size(l), trainee.pass.h[at].cols());
-    trainee.network.AffineLayer(l, trainee.pass.target[at - 1], mixed);
+    trainee.network.AffineLayer(l, trainee.pass.target(at - 1), mixed);
     if (((mixed.array() < 0) != (trainee.pass.a[at].array() < 0)).any()) return true;
   }
   return false;
@@ -251,7 +251,7 @@ TEST(ExactTargets, A8AuxiliaryUnitsHaveExactlyNoError) {
         EXPECT_TRUE(is_zero(trainee.network.bias(l - 1)->gradient)) << rule;
         if (rule != "bp") {
           EXPECT_TRUE(is_zero(trainee.pass.displacement[below])) << rule;
-          EXPECT_EQ(trainee.pass.target[below].bottomRows(count),
+          EXPECT_EQ(trainee.pass.target(below).bottomRows(count),
                     trainee.pass.h[below].bottomRows(count))
               << rule;
         }
@@ -335,7 +335,7 @@ TEST(ExactTargets, TheAdaptiveStepHasTheNormThatWasAskedFor) {
       for (int l = 2; l <= trainee.network.num_layers(); ++l) {
         const auto at = static_cast<size_t>(l);
         Matrix<double> mixed(trainee.network.size(l), task.batch);
-        trainee.network.ForwardLayer(l, trainee.pass.target[at - 1], mixed, mixed);
+        trainee.network.ForwardLayer(l, trainee.pass.target(at - 1), mixed, mixed);
         const double norm = (mixed - trainee.pass.h[at]).norm();
         EXPECT_NEAR(norm / std::sqrt(static_cast<double>(task.batch)), 1e-3, 1e-8) << rule;
       }

@@ -207,13 +207,13 @@ TEST(FeedbackIdentities, I11TargetsOfExactInversesLieOnOnePassOfTheNetwork) {
       }
       Forward(trainee);
       trainee.rule->ComputeUpdate(trainee.network, trainee.pass);
-      const auto& target = trainee.pass.target;
+      const Pass<double>& pass = trainee.pass;
       for (int l = 2; l <= 3; ++l) {
         const auto at = static_cast<size_t>(l);
         Matrix<double> a(width, kWideBatch);
-        trainee.network.AffineLayer(l, target[at - 1], a);
-        EXPECT_LT(LargestOf(a - target[at]), 1e-10) << rule;
-        EXPECT_GT(LargestOf(target[at] - trainee.pass.h[at]), 1e-5) << rule;
+        trainee.network.AffineLayer(l, pass.target(at - 1), a);
+        EXPECT_LT(LargestOf(a - pass.target(at)), 1e-10) << rule;
+        EXPECT_GT(LargestOf(pass.target(at) - pass.h[at]), 1e-5) << rule;
       }
     }
   }

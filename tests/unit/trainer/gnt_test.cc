@@ -99,7 +99,7 @@ TEST(GntMinimalNorm, OneStepHitsTheTargetsOfThePreactivations) {
         const auto at = static_cast<size_t>(l);
         Matrix<double> a(sizes[at], 1), h(sizes[at], 1);
         trainee.network.ForwardLayer(l, trainee.pass.h[at - 1], a, h);
-        EXPECT_LT((h - trainee.pass.target[at]).norm(), 1e-12) << l;
+        EXPECT_LT((h - trainee.pass.target(at)).norm(), 1e-12) << l;
         EXPECT_GT(trainee.pass.displacement[at].norm(), 1e-3);
       }
       // In a linear output layer that is the whole error.

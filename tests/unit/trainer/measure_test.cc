@@ -214,7 +214,7 @@ TEST(Measurements, HaveTheNormsOfWhatTheRuleHas) {
     EXPECT_DOUBLE_EQ(At(measured, "layer/bias_gradient_norm", l),
                      trainee.network.bias(l)->gradient.norm());
     EXPECT_DOUBLE_EQ(At(measured, "layer/target_norm", l),
-                     trainee.pass.target[at].norm() / std::sqrt(3.0));
+                     trainee.pass.target(at).norm() / std::sqrt(3.0));
     EXPECT_DOUBLE_EQ(At(measured, "layer/displacement_norm", l),
                      trainee.pass.displacement[at].norm() / std::sqrt(3.0));
   }

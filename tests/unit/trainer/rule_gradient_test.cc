@@ -46,7 +46,7 @@ void ExpectForwardGradients(Trainee<double>& trainee, const Matrix<double>& x,
       Matrix<double> a(pass.a[at].rows(), x.cols()), h = a;
       trainee.network.ForwardLayer(l, pass.h[at - 1], a, h);
       const Index terms = trainee.network.is_conv(l) ? h.size() : h.cols();
-      return (h - pass.target[at]).squaredNorm() / static_cast<double>(terms);
+      return (h - pass.target(at)).squaredNorm() / static_cast<double>(terms);
     };
     const Matrix<double> analytic = parameter.gradient;
     ExpectNear(analytic, NumericalGradient(parameter.value, local_loss),
@@ -171,8 +171,8 @@ TEST(RuleGradientOfFeedbackActivations, ForwardAndFeedback) {
       const Matrix<double> y = RandomTargets<double>(3, 5, 2);
       ExpectForwardGradients(trainee, x, y, what);
       ExpectFeedbackGradients(trainee, x, y, what);
-      EXPECT_TRUE(trainee.pass.target[1].allFinite()) << what;
-      EXPECT_NE(trainee.pass.target[1], trainee.pass.h[1]) << what;
+      EXPECT_TRUE(trainee.pass.target(1).allFinite()) << what;
+      EXPECT_NE(trainee.pass.target(1), trainee.pass.h[1]) << what;
     }
   }
 }

@@ -224,8 +224,8 @@ class Replayer {
     if (const std::string why = rule_->why_infeasible(); !why.empty()) {
       return absl::InvalidArgumentError(absl::StrCat(prefix, ": ", why));
     }
-    for (size_t l = 1; l < pass_.target.size(); ++l) {
-      Put(absl::StrCat(prefix, "target", l), InShape(static_cast<int>(l), pass_.target[l]));
+    for (size_t l = 1; l < pass_.displacement.size(); ++l) {
+      Put(absl::StrCat(prefix, "target", l), InShape(static_cast<int>(l), pass_.target(l)));
     }
     if (IsRecorded(absl::StrCat(prefix, "inverse/"))) PutInverses(prefix);
     if (case_.spec.orthogonality() > 0) AddRegulariser(prefix);
@@ -305,7 +305,7 @@ class Replayer {
       Put(absl::StrCat(prefix, "inverse/", name),
           ParameterTensor(name, columns.template cast<double>()));
       Matrix<S> mixed(network_.size(l), pass_.h[0].cols());
-      network_.ForwardLayer(l, pass_.target[static_cast<size_t>(l) - 1], mixed, mixed);
+      network_.ForwardLayer(l, pass_.target(static_cast<size_t>(l) - 1), mixed, mixed);
       Put(absl::StrCat(prefix, "mixed_target", l), InShape(l, mixed));
     }
   }

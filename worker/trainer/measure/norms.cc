@@ -49,8 +49,8 @@ void AddNorms(const Subject<S>& subject, v1::Measurement& measurement) {
 
   const double root_of_batch = std::sqrt(static_cast<double>(subject.pass.h[0].cols()));
   std::vector<double> targets, displacements;
-  for (size_t l = 1; l < subject.pass.target.size(); ++l) {
-    targets.push_back(Norm<S>(subject.pass.target[l]) / root_of_batch);
+  for (size_t l = 1; l < subject.pass.displacement.size(); ++l) {
+    targets.push_back(Norm<S>(subject.pass.target(l)) / root_of_batch);
     displacements.push_back(Norm<S>(subject.pass.displacement[l]) / root_of_batch);
   }
   AddVector("layer/target_norm", targets, measurement);

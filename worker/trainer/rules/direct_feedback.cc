@@ -62,7 +62,6 @@ void SetLinearTargets(const Network<S>& network, double eta, absl::Span<const Pa
   SetPreactivationStep(network, eta, pass, v);
   for (size_t i = 1; i + 1 < pass.h.size(); ++i) {
     Gemm<S>(Transpose::kNo, q[i - 1].value, Transpose::kNo, v, 1, 0, pass.displacement[i]);
-    Add<S>(pass.h[i], pass.displacement[i], pass.target[i]);
   }
 }
 

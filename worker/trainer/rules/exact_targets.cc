@@ -31,7 +31,6 @@ void ExactTargets<S>::ComputeUpdate(Network<S>& network, Pass<S>& pass) {
     Matrix<S>& below = pass.displacement[at - 1];
     below.topRows(change_.rows()) = change_;
     below.bottomRows(below.rows() - change_.rows()).setZero();
-    Add<S>(pass.h[at - 1], below, pass.target[at - 1]);
   }
 }
 

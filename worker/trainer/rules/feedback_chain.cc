@@ -46,12 +46,13 @@ void FeedbackChain<S>::SetTargets(double eta, Pass<S>& pass,
   for (size_t above = pass.h.size() - 1; above >= 2; --above) {
     const int k = static_cast<int>(above);
     const size_t below = above - 1;
+    const MatrixRef<S> target = target_.Get(pass.h[above].rows(), pass.h[above].cols());
     const MatrixRef<S> g_target = g_target_.Get(pass.h[below].rows(), pass.h[below].cols());
-    Evaluate(k, pass.target[above], g_target, g_target);
+    Add<S>(pass.h[above], pass.displacement[above], target);
+    Evaluate(k, target, g_target, g_target);
     const Evaluation at_h = clean(k);
     Evaluate(k, pass.h[above], at_h.z, at_h.g);
     Subtract<S>(g_target, at_h.g, pass.displacement[below]);
-    Add<S>(pass.h[below], pass.displacement[below], pass.target[below]);
   }
 }
 

@@ -57,7 +57,9 @@ class FeedbackChain {
   Activation t_;
   bool has_bias_;
   std::vector<Parameter<S>> parameters_;  // Q2, d2, Q3, d3, ...
-  Scratch<S> g_target_;                   // (n_{k-1}, B)
+  // Of one layer after the other.
+  Scratch<S> target_;    // (n_k, B) T[k]
+  Scratch<S> g_target_;  // (n_{k-1}, B) g_k(T[k])
 };
 
 }  // namespace tpsweep::trainer

@@ -51,7 +51,6 @@ void FeedbackPaths<S>::SetTarget(int i, const ConstMatrixRef<S>& y_target,
   Evaluate(path, y_target, y, /*has_clean=*/false, pass.h[at]);
   const Matrix<S>& g = path.u.back();
   Subtract<S>(g.leftCols(batch), g.rightCols(batch), pass.displacement[at]);
-  Add<S>(pass.h[at], pass.displacement[at], pass.target[at]);
 }
 
 template <class S>

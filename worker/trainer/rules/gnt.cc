@@ -50,7 +50,6 @@ class Gnt final : public LearningRule<S> {
         UpdateByMinimalNorm(network, l, pass);
       } else {
         pass.displacement[at] = (-eta_ * steps_.step[0]).template cast<S>();
-        Add<S>(pass.h[at], pass.displacement[at], pass.target[at]);
       }
     }
     if (!is_minimal_norm_) ComputeLocalGradients(network, pass);
@@ -70,10 +69,10 @@ class Gnt final : public LearningRule<S> {
     const bool has_bias = network.bias(l) != nullptr;
     Matrix<double>& change = steps_.step[0];
     change *= eta_;
-    Matrix<S>& target = pass.target[at];
-    target = pass.a[at] - change.cast<S>();
-    Apply<S>(network.activation(l), target, target);
-    Subtract<S>(target, pass.h[at], pass.displacement[at]);
+    Matrix<S>& displacement = pass.displacement[at];
+    displacement = pass.a[at] - change.cast<S>();
+    Apply<S>(network.activation(l), displacement, displacement);
+    Subtract<S>(displacement, pass.h[at], displacement);
 
     const auto batch = static_cast<double>(change.cols());
     for (Index b = 0; b < change.cols(); ++b) {

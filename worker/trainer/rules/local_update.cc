@@ -8,13 +8,10 @@ template <class S>
 void SetOutputTarget(double eta, Pass<S>& pass) {
   const size_t count = pass.h.size();
   pass.displacement.resize(count);
-  pass.target.resize(count);
   for (size_t l = 1; l < count; ++l) {
     pass.displacement[l].resize(pass.h[l].rows(), pass.h[l].cols());
-    pass.target[l].resize(pass.h[l].rows(), pass.h[l].cols());
   }
   Scale<S>(static_cast<S>(-eta), pass.output_error, pass.displacement.back());
-  Add<S>(pass.h.back(), pass.displacement.back(), pass.target.back());
 }
 
 template <class S>

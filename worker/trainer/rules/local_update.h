@@ -10,7 +10,7 @@
 
 namespace tpsweep::trainer {
 
-// D[L] = -eta e,  T[L] = h[L] + D[L]. Also gives all layers' D and T their shapes.
+// D[L] = -eta e. Also gives the D of all layers their shapes.
 template <class S>
 void SetOutputTarget(double eta, Pass<S>& pass);
 

@@ -177,8 +177,8 @@ auto TypedRun<S>::BeginStep() -> Divergence {
   if (std::string why = rule_->why_infeasible(); !why.empty()) {
     return absl::StrCat(why, " (", Where(), ")");
   }
-  for (size_t l = 1; IsLastStepOfEpoch() && l < pass_.target.size(); ++l) {
-    statistics_.target_norm[l - 1] = Norm<S>(pass_.target[l]) / std::sqrt(size);
+  for (size_t l = 1; IsLastStepOfEpoch() && l < pass_.displacement.size(); ++l) {
+    statistics_.target_norm[l - 1] = Norm<S>(pass_.target(l)) / std::sqrt(size);
   }
   if (schedule_.has_feedback_within_steps()) {
     if (Divergence divergence = TrainFeedback()) return divergence;
