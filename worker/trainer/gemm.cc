@@ -39,8 +39,8 @@ void VectorProduct(Transpose ta, Index m, Index k, double alpha, const double* a
 // that pays; a panel of it and the columns that it meets stay in the first. Meanwhile the next one
 // is fetched.
 constexpr size_t kBlockBytes = size_t{128} << 10;
-// Where columns must be packed, they are for each block.
-constexpr size_t kBlockBytesOfPackedColumns = size_t{256} << 10;
+// A transposed B, whose columns are packed or gathered line by line, should pass by fewer times.
+constexpr size_t kBlockBytesForTransposed = size_t{256} << 10;
 constexpr size_t kLineBytes = 64;
 constexpr size_t kMaxDepth = 320;
 constexpr size_t kMaxColumns = 8;
@@ -60,7 +60,7 @@ constexpr size_t kGroup = kMaxColumns * kMaxDepth;
 // Kept by each thread, so that steps do not allocate.
 template <class S>
 struct alignas(64) Packed {
-  S a[kBlockBytesOfPackedColumns / sizeof(S)];
+  S a[kBlockBytesForTransposed / sizeof(S)];
   S b[kMaxGroups * kGroup];
 };
 
@@ -242,7 +242,7 @@ template <class S>
 void Multiply(const Product<S>& p) {
   const size_t depth = CeilDiv(p.k, CeilDiv(p.k, kMaxDepth));
   const size_t panel = GetKernels<S>().gemm.panel_rows;
-  const size_t bytes = p.reads_b_where_it_lies() ? kBlockBytes : kBlockBytesOfPackedColumns;
+  const size_t bytes = p.transpose_b ? kBlockBytesForTransposed : kBlockBytes;
   const size_t max_rows = bytes / sizeof(S) / depth / panel * panel;
   const size_t rows = CeilDiv(CeilDiv(p.m, CeilDiv(p.m, max_rows)), panel) * panel;
   // Panels that are not full are packed, by themselves where the others need not be.
