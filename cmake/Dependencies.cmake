@@ -36,6 +36,9 @@ add_library(tpsweep_isal INTERFACE)
 target_include_directories(tpsweep_isal SYSTEM INTERFACE ${ISAL_INCLUDE_DIR})
 target_link_libraries(tpsweep_isal INTERFACE ${ISAL_LIBRARY})
 
+# The allocator of programs that train (worker/allocator.cc).
+find_library(JEMALLOC_LIBRARY jemalloc REQUIRED)
+
 # The serial OpenBLAS: the trainer brings its own threads. Static, so that the
 # numbers do not depend on which BLAS a machine has chosen with alternatives.
 find_library(OPENBLAS_LIBRARY NAMES libopenblas.a

@@ -12,6 +12,7 @@ packages=(
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev
   libeigen3-dev libopenblas-serial-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev
   libspdlog-dev libsqlite3-dev libpq-dev zlib1g-dev libisal-dev libzip-dev libssl-dev libboost-dev
+  libjemalloc-dev
   # to test
   libgtest-dev libgmock-dev libbenchmark-dev postgresql slurm-wlm iproute2 openssl
   clang clang-format clang-tidy libclang-rt-14-dev libomp-dev
