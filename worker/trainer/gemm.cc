@@ -162,8 +162,8 @@ class BlockFetch {
   }
 
  private:
-  // What is contiguous in memory: `left_` pieces of so many bytes, of the first of which `done_` are
-  // fetched.
+  // What is contiguous in memory: `left_` pieces of so many bytes, of the first of which `done_`
+  // are fetched.
   const char* at_;
   size_t bytes_, next_, left_;
   size_t done_ = 0;

@@ -25,8 +25,8 @@ template <class S>
 struct Pass {
   std::vector<Matrix<S>> a;  // (n_l, B) pre-activations, l = 1..L
   std::vector<Matrix<S>> h;  // (n_l, B) activities, l = 0..L
-  // (n_l, B) T[l] - h[l], T[l] the target of h[l], l = 1..L; computed without forming the difference
-  // of near equals. Empty for rules without targets.
+  // (n_l, B) T[l] - h[l], T[l] the target of h[l], l = 1..L; computed without forming the
+  // difference of near equals. Empty for rules without targets.
   std::vector<Matrix<S>> displacement;
   std::vector<Matrix<S>> delta;  // (n_l, B) d (loss of the rule) / d a[l], l = 1..L
   Matrix<S> output_error;        // (n_L, B) e = d loss / d h[L]; holds the 1/B of the mean
