@@ -10,10 +10,10 @@ namespace tpsweep::trainer {
 template <class S>
 void AffineMap(const Matrix<S>& w, const Matrix<S>* b, const ConstMatrixRef<S>& h, MatrixRef<S> a);
 
-// From delta = d loss / d a: grad_w = delta h^T and grad_b = the sum of the
-// columns of delta. `grad_b` may be null.
+// From factor delta = d loss / d a: grad_w = factor delta h^T and grad_b = factor times the sum of
+// the columns of delta. `grad_b` may be null.
 template <class S>
 void AffineGradient(const ConstMatrixRef<S>& delta, const ConstMatrixRef<S>& h, Matrix<S>& grad_w,
-                    Matrix<S>* grad_b);
+                    Matrix<S>* grad_b, S factor = 1);
 
 }  // namespace tpsweep::trainer

@@ -65,8 +65,8 @@ class DdtpControl final : public LearningRule<S> {
       Subtract<S>(r, sigma_xi, r);
       const double scale = 1 / static_cast<double>(r.size());
       losses.push_back(scale * SumOfSquares<S>(r));
-      Scale<S>(static_cast<S>(2 * scale), r, r);
-      AffineGradient<S>(r, passes_.end(i), q.gradient, d == nullptr ? nullptr : &d->gradient);
+      AffineGradient<S>(r, passes_.end(i), q.gradient, d == nullptr ? nullptr : &d->gradient,
+                        static_cast<S>(2 * scale));
     }
   }
 
