@@ -220,7 +220,7 @@ void Agent::TakeLease(const v1::Lease& lease) {
 std::shared_ptr<HeldAttempt> Agent::TakeAck(const v1::Ack& ack) {
   const auto entry = held_.find(ack.attempt());
   if (entry == held_.end()) return nullptr;
-  const std::shared_ptr<HeldAttempt> held = entry->second;
+  std::shared_ptr<HeldAttempt> held = entry->second;
   HeldAttempt& attempt = *held;
   const bool was_damaged = attempt.is_damaged();
   attempt.Acknowledge(ack);

@@ -62,7 +62,7 @@ class Dtp final : public LearningRule<S> {
       network.ForwardLayer(k, corrupted, f, f);
       chain_.Evaluate(k, f, z, g);
 
-      const MatrixRef<S> dz = corrupted;
+      const MatrixRef<S>& dz = corrupted;  // which has done its part
       Subtract<S>(g, corrupted, dz);
       const double scale = c / static_cast<double>(h.size());
       losses.push_back(scale * SumOfSquares<S>(dz));
